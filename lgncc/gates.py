@@ -53,7 +53,8 @@ def _per_table(bit_of_row: list[int]) -> npt.NDArray[np.uint8]:
     """For each of the 16 tables, the table whose row r is the row `bit_of_row[r]` of the first."""
     tables = np.arange(16)
     rows = [(tables >> source & 1) << row for row, source in enumerate(bit_of_row)]
-    return np.sum(rows, axis=0, dtype=np.uint8)
+    table: npt.NDArray[np.uint8] = np.sum(rows, axis=0, dtype=np.uint8)
+    return table
 
 
 # Each array below maps a table to a table. Rows are numbered a + 2*b: 0=00, 1=a, 2=b, 3=ab.

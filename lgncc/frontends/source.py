@@ -1,0 +1,137 @@
+"""What every reader starts from: the file, opened once, and the facts the user gives."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import pickle
+import zipfile
+from collections.abc import Callable
+from dataclasses import dataclass, fields
+from functools import cached_property
+from pathlib import Path
+from typing import TypeVar
+
+from lgncc.errors import InputError
+from lgncc.model import Fact, LogicModel, Provenance, ReadoutKind
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class GivenFacts:
+    """Facts that the user states on the command line because a file may lack them."""
+
+    input_bits: int | None = None
+    classes: int | None = None
+    tau: float | None = None
+    threshold: float | None = None
+    input_shape: tuple[int, ...] | None = None
+    wiring: Path | None = None
+    replay_seed: int | None = None
+    check: Path | None = None
+    trust_pickle: bool = False
+    readout: ReadoutKind | None = None
+
+    def only(self, reader: str, *names: str) -> None:
+        """Raise InputError if a fact is given that this reader has no use for.
+
+        Ignoring it would let the user believe that it had an effect. `readout` is used
+        by all readers.
+        """
+        default = GivenFacts()
+        for field in fields(self):
+            if field.name in (*names, "readout"):
+                continue
+            if getattr(self, field.name) != getattr(default, field.name):
+                option = "--" + field.name.replace("_", "-")
+                raise InputError(f"{option} has no meaning for a {reader} file; leave it out")
+
+
+@dataclass(frozen=True)
+class Source:
+    """A checkpoint file. Content is read on demand, and once."""
+
+    path: Path
+
+    @cached_property
+    def data(self) -> bytes:
+        """The whole file. Raises InputError where there is none to read, or it is empty."""
+        try:
+            data = self.path.read_bytes()
+        except IsADirectoryError as error:
+            raise InputError(f"{self.path}: is a directory; give a model file") from error
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be read: {error.strerror}") from error
+        if not data:
+            raise InputError(f"{self.path}: the file is empty; save or copy the model again")
+        return data
+
+    @cached_property
+    def sha256(self) -> str:
+        return hashlib.sha256(self.data).hexdigest()
+
+    @cached_property
+    def members(self) -> tuple[str, ...]:
+        """Names in the zip archive that the file is; none where it is no (whole) archive."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+                return tuple(archive.namelist())
+        except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
+            return ()
+
+    @cached_property
+    def checkpoint(self) -> object:
+        """What torch.load makes of the file with weights_only=True.
+
+        Raises InputError where it is no torch file, is damaged, or holds more than
+        tensors and plain containers.
+        """
+        zipped = any(name.endswith("/data.pkl") for name in self.members)
+        if not zipped and not self.data.startswith(b"\x80"):
+            damaged = self.data.startswith(b"PK")
+            what = "a damaged or truncated zip archive" if damaged else "not a torch file"
+            raise InputError(f"{self.path}: {what}")
+        import torch
+
+        try:
+            loaded: object = torch.load(
+                io.BytesIO(self.data), weights_only=True, map_location="cpu"
+            )
+        except pickle.UnpicklingError as error:
+            first_line = str(error).strip().splitlines()[0]
+            raise InputError(
+                f"{self.path}: holds pickled objects besides tensors, which could run code, so it "
+                f"was not loaded ({first_line}); save the state dict instead"
+            ) from error
+        except Exception as error:  # torch raises whatever a damaged stream makes of its parser
+            raise InputError(
+                f"{self.path}: torch cannot load it ({type(error).__name__}: {error}); "
+                "the file is damaged or truncated"
+            ) from error
+        return loaded
+
+    def provenance(self, frontend: str, facts: list[Fact]) -> Provenance:
+        return Provenance(frontend, str(self.path), self.sha256, tuple(facts))
+
+    def agree(self, name: str, in_file: T, given: T | None) -> T:
+        """The fact that the file states. Raises InputError if the user stated another."""
+        if given is not None and given != in_file:
+            raise InputError(
+                f"{self.path}: the file says {name} = {in_file}, the command line says {given}; "
+                f"leave --{name.replace('_', '-')} out or give the file's value"
+            )
+        return in_file
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One checkpoint family.
+
+    recognize: None if the content is of this family, else why it is not, in a few
+    words. It does not judge whether the file is whole: `read` does, with InputErrors.
+    """
+
+    name: str
+    recognize: Callable[[Source], str | None]
+    read: Callable[[Source, GivenFacts], LogicModel]

@@ -1,0 +1,179 @@
+"""The golden model: what a LogicModel answers, 64 samples a machine word.
+
+This is the software model that every later stage is compared with. Bits of samples are
+packed along the sample axis: word w of a node holds samples 64*w to 64*w + 63, the
+first one lowest.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Bits, Ids, Integers, Tables, Words
+from lgncc.model import LogicModel, Readout
+from lgncc.netlist import Netlist
+
+ALL_ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
+WORD_BITS = 64
+BLOCK_BYTES = 64 << 20  # node values held at once; past the cache, but few Python steps
+
+
+def pack(bits: Bits) -> Words:
+    """Bits bool (n, B) to words uint64 (B, ceil(n / 64)), zero padded."""
+    n, width = bits.shape
+    padded = np.zeros((width, -(-n // WORD_BITS) * WORD_BITS), np.bool_)
+    padded[:, :n] = bits.T
+    return np.packbits(padded, axis=1, bitorder="little").view("<u8").astype(np.uint64)
+
+
+def unpack(words: Words, n: int) -> Bits:
+    """Words uint64 (B, W) back to bits bool (n, B)."""
+    octets = np.ascontiguousarray(words.astype("<u8")).view(np.uint8)
+    return np.unpackbits(octets, axis=1, count=n, bitorder="little").T.astype(np.bool_)
+
+
+class Simulator:
+    """A netlist prepared for repeated evaluation: gates sorted by level, then by table."""
+
+    def __init__(self, netlist: Netlist) -> None:
+        self.netlist = netlist
+        gates = np.lexsort((netlist.table, netlist.level[netlist.first_gate :]))
+        # Values are kept in this order, so that each group writes one contiguous slice.
+        position = np.arange(netlist.n_nodes, dtype=np.int32)
+        position[netlist.first_gate + gates] = np.arange(
+            netlist.first_gate, netlist.n_nodes, dtype=np.int32
+        )
+        self._fanin: Ids = position[netlist.fanin[gates]]
+        self._outputs: Ids = position[netlist.outputs]
+        self._next_state: Ids = position[netlist.next_state]
+        table = netlist.table[gates]
+        level = netlist.level[netlist.first_gate :][gates]
+        if netlist.k == 2:
+            new_group = (np.diff(level) != 0) | (np.diff(table) != 0)
+        else:  # wide tables rarely repeat: one group a level, all its tables at once
+            new_group = np.diff(level) != 0
+        self._groups = np.concatenate([[0], np.flatnonzero(new_group) + 1, [len(gates)]])
+        self._table = table
+
+    def run(self, inputs: Words, state: Words | None = None) -> tuple[Words, Words]:
+        """Evaluate one step.
+
+        inputs: uint64 (n_inputs, W); state: uint64 (n_state, W), the reset values if
+        not given. Returns outputs uint64 (m, W) and the next state uint64 (n_state, W).
+        """
+        width = inputs.shape[1]
+        if state is None:
+            state = np.where(self.netlist.reset, ALL_ONES, np.uint64(0))[:, None].repeat(width, 1)
+        block = max(1, BLOCK_BYTES // (8 * self.netlist.n_nodes))
+        results = [
+            self._run_block(inputs[:, at : at + block], state[:, at : at + block])
+            for at in range(0, width, block)
+        ]
+        if not results:
+            return np.zeros((len(self._outputs), 0), np.uint64), state
+        outputs, next_state = zip(*results, strict=True)
+        return np.concatenate(outputs, axis=1), np.concatenate(next_state, axis=1)
+
+    def _run_block(self, inputs: Words, state: Words) -> tuple[Words, Words]:
+        netlist = self.netlist
+        value = np.empty((netlist.n_nodes, inputs.shape[1]), np.uint64)
+        value[0] = 0
+        value[1] = ALL_ONES
+        value[2 : netlist.first_state] = inputs
+        value[netlist.first_state : netlist.first_gate] = state
+        for start, stop in zip(self._groups[:-1], self._groups[1:], strict=True):
+            out = value[netlist.first_gate + start : netlist.first_gate + stop]
+            fanins = [value[column] for column in self._fanin[start:stop].T]
+            if len(fanins) == 2 and start < stop:
+                out[:] = _gate(int(self._table[start]), *fanins)
+            else:
+                out[:] = _lookup(self._table[start:stop], fanins)
+        return value[self._outputs], value[self._next_state]
+
+
+def _gate(table: int, a: Words, b: Words) -> Words:
+    """One two-input function over words: the OR of the rows that are 1."""
+    if table.bit_count() > 2:
+        return ~_gate(table ^ 0xF, a, b)
+    match table:
+        case 0x6:
+            return a ^ b
+        case 0x9:
+            return ~(a ^ b)
+        case 0xA:
+            return a
+        case 0xC:
+            return b
+    result = np.zeros_like(a)
+    for row in range(4):
+        if table >> row & 1:
+            result |= (a if row & 1 else ~a) & (b if row & 2 else ~b)
+    return result
+
+
+def _lookup(tables: Tables, fanins: list[Words]) -> Words:
+    """Any k-input functions over words: a mux tree, fanin 0 selecting first."""
+    rows = tables[:, None] >> np.arange(1 << len(fanins), dtype=np.uint64)
+    layer = [ALL_ONES * (rows[:, row : row + 1] & np.uint64(1)) for row in range(rows.shape[1])]
+    for select in fanins:
+        layer = [
+            clear ^ ((clear ^ set_) & select)
+            for clear, set_ in zip(layer[::2], layer[1::2], strict=True)
+        ]
+    return layer[0]
+
+
+def scores(readout: Readout, bits: Bits) -> Integers:
+    """Integer scores int64 (n, C) of output bits bool (n, m)."""
+    result = np.tile(readout.bias, (len(bits), 1))
+    order = np.argsort(readout.klass, kind="stable")
+    klass = readout.klass[order]
+    starts = np.flatnonzero(np.diff(klass, prepend=-1))
+    if len(starts):
+        terms = bits[:, readout.output[order]] * readout.weight[order]
+        result[:, klass[starts]] += np.add.reduceat(terms, starts, axis=1, dtype=np.int64)
+    return result
+
+
+def classes(score: Integers) -> Integers:
+    """The class of each row of scores (n, C): the highest, the lowest index on a tie."""
+    first_highest: Integers = np.argmax(score, axis=1)
+    return first_highest
+
+
+@dataclass(frozen=True, eq=False)
+class Predictions:
+    """bits: bool (n, m); scores: int64 (n, C); classes: int64 (n,).
+
+    Scores and classes are None where the readout is `bits`.
+    """
+
+    bits: Bits
+    scores: Integers | None
+    classes: Integers | None
+
+    def accuracy(self, labels: Integers) -> float:
+        """The share of samples whose class is the label; needs classes."""
+        assert self.classes is not None, "a model that reads out bits has no accuracy"
+        return float(np.mean(self.classes == labels))
+
+
+def predict(model: LogicModel, x: npt.ArrayLike) -> Predictions:
+    """Answer samples x (n, features), raw as they were for training.
+
+    Raises InputError where x does not fit the model's features and formats.
+    """
+    return predict_encoded(model, model.encoder.encode(model.encoder.quantize(x)))
+
+
+def predict_encoded(model: LogicModel, bits: Bits) -> Predictions:
+    """Answer network inputs bool (n, B), past the encoder."""
+    words, _ = Simulator(model.netlist).run(pack(bits))
+    outputs = unpack(words, len(bits))
+    if model.readout.kind == "bits":
+        return Predictions(outputs, None, None)
+    score = scores(model.readout, outputs)
+    return Predictions(outputs, score, classes(score))

@@ -1,0 +1,299 @@
+"""LogicModel: encoder, netlist and readout, what a checkpoint is lowered to.
+
+Each part is always explicit, so that what the hardware includes is never a matter of
+taste. Where a fact came from is written down beside it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Bits, Ids, Integers, freeze
+from lgncc.errors import InputError
+from lgncc.netlist import Netlist
+
+Source = Literal["from checkpoint", "given", "derived, exact"]
+ReadoutKind = Literal["class", "scores", "bits"]
+
+READOUT_KINDS: tuple[ReadoutKind, ...] = get_args(ReadoutKind)
+MAX_FEATURE_BITS = 32
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One thing that is known of a model, and how it is known."""
+
+    name: str
+    value: str
+    source: Source
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.value} ({self.source})"
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """Where a model came from: the family that was read, the file and its digest."""
+
+    frontend: str
+    path: str = ""
+    sha256: str = ""
+    facts: tuple[Fact, ...] = ()
+
+
+@dataclass(frozen=True, eq=False)
+class Encoder:
+    """Thermometer: network input j is `integer(feature[j]) > threshold[j]`, strictly.
+
+    A feature is a fixed-point number of `bits` bits (two's complement where `signed`)
+    with `fraction` of them behind the point; its integer is the value times
+    2**fraction. Thresholds are integers of that format, so the comparison is exact.
+
+    bits: int16 (F,); signed: bool (F,); fraction: int16 (F,); feature: int32 (B,);
+    threshold: int64 (B,). Raises InputError where they contradict each other.
+    """
+
+    bits: npt.NDArray[np.int16]
+    signed: Bits
+    fraction: npt.NDArray[np.int16]
+    feature: Ids
+    threshold: Integers
+
+    def __post_init__(self) -> None:
+        freeze(
+            self,
+            bits=np.int16,
+            signed=np.bool_,
+            fraction=np.int16,
+            feature=np.int32,
+            threshold=np.int64,
+        )
+        if not self.bits.shape == self.signed.shape == self.fraction.shape:
+            raise InputError(
+                f"encoder: {self.bits.shape} widths, {self.signed.shape} signs and "
+                f"{self.fraction.shape} fractions; each feature has one of each"
+            )
+        if self.feature.shape != self.threshold.shape:
+            raise InputError(
+                f"encoder: {len(self.feature)} bits but {len(self.threshold)} thresholds"
+            )
+        wrong = (self.feature < 0) | (self.feature >= self.n_features)
+        if wrong.any():
+            bit = int(np.argmax(wrong))
+            raise InputError(
+                f"encoder: bit {bit} reads feature {self.feature[bit]} of {self.n_features}"
+            )
+        wrong = (self.bits < 1) | (self.bits > MAX_FEATURE_BITS)
+        if wrong.any():
+            index = int(np.argmax(wrong))
+            raise InputError(
+                f"encoder: feature {index} is {self.bits[index]} bits wide; "
+                f"1 to {MAX_FEATURE_BITS} are possible"
+            )
+
+    @classmethod
+    def identity(cls, n_bits: int) -> Encoder:
+        """For models that take bits: feature j is one bit, and network input j."""
+        return cls.uniform(n_bits, bits=1, feature=np.arange(n_bits), threshold=np.zeros(n_bits))
+
+    @classmethod
+    def uniform(
+        cls,
+        n_features: int,
+        *,
+        bits: int,
+        feature: npt.ArrayLike,
+        threshold: npt.ArrayLike,
+        signed: bool = False,
+        fraction: int = 0,
+    ) -> Encoder:
+        """One format for all features; real thresholds are folded into it exactly.
+
+        A representable value v is above t exactly where its integer is above
+        floor(t * 2**fraction), so `x > 0.5` of an integer is `x > 0`.
+        """
+        low, high = _integer_range(bits, signed)
+        real = np.asarray(threshold, np.float64)
+        if np.isnan(real).any():
+            raise InputError(f"encoder: threshold {int(np.argmax(np.isnan(real)))} is NaN")
+        # Past either end the bit is constant; clipping keeps that and fits the format.
+        folded = np.clip(np.floor(np.ldexp(real, fraction)), low - 1, high)
+        return cls(
+            bits=np.full(n_features, bits, np.int16),
+            signed=np.full(n_features, signed),
+            fraction=np.full(n_features, fraction, np.int16),
+            feature=np.asarray(feature, np.int32),
+            threshold=folded.astype(np.int64),
+        )
+
+    @property
+    def n_features(self) -> int:
+        return len(self.bits)
+
+    @property
+    def n_bits(self) -> int:
+        """Network inputs that the encoder drives."""
+        return len(self.feature)
+
+    @property
+    def input_width(self) -> int:
+        """Bits of one packed input vector: the features, first one lowest."""
+        return int(self.bits.sum())
+
+    @cached_property
+    def is_identity(self) -> bool:
+        return bool(
+            self.n_bits == self.n_features
+            and (self.bits == 1).all()
+            and not self.signed.any()
+            and not self.fraction.any()
+            and not self.threshold.any()
+            and np.array_equal(self.feature, np.arange(self.n_bits))
+        )
+
+    def quantize(self, x: npt.ArrayLike) -> Integers:
+        """Feature values (n, F) as the integers of their formats.
+
+        Raises InputError for a value that its format cannot represent: rounding it
+        would be a silent guess.
+        """
+        values = np.asarray(x)
+        if values.dtype == np.bool_:
+            values = values.astype(np.uint8)
+        if values.dtype.kind not in "iuf":
+            raise InputError(f"data: features have dtype {values.dtype}; numbers are needed")
+        if values.ndim != 2 or values.shape[1] != self.n_features:
+            raise InputError(
+                f"data: x has shape {values.shape}; the model takes (n, {self.n_features})"
+            )
+        scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
+        low, high = _integer_range(self.bits.astype(np.int64), self.signed)
+        wrong = ~((scaled == np.floor(scaled)) & (scaled >= low) & (scaled <= high))
+        if wrong.any():
+            sample, index = (int(i) for i in np.argwhere(wrong)[0])
+            raise InputError(
+                f"data: sample {sample} has {values[sample, index]} in feature {index}, which "
+                f"{self.format_name(index)} cannot represent; "
+                "scale or quantize the data as it was for training"
+            )
+        return scaled.astype(np.int64)
+
+    def encode(self, integers: Integers) -> Bits:
+        """Quantized features (n, F) to network inputs bool (n, B)."""
+        return integers[:, self.feature] > self.threshold
+
+    def format_name(self, index: int) -> str:
+        """`u5`, `s8`, or with a fraction `u8.4`: 8 bits, 4 of them behind the point."""
+        fraction = f".{self.fraction[index]}" if self.fraction[index] else ""
+        return f"{'s' if self.signed[index] else 'u'}{self.bits[index]}{fraction}"
+
+
+def _integer_range(bits: int | Integers, signed: bool | Bits) -> tuple[Integers, Integers]:
+    span = np.left_shift(np.int64(1), np.asarray(bits, np.int64))
+    low = np.where(signed, -(span // 2), 0)
+    return low, low + span - 1
+
+
+@dataclass(frozen=True, eq=False)
+class Readout:
+    """Output bits to scores and a class.
+
+    score[c] = bias[c] + the sum of weight[t] over the terms t of class c whose output
+    bit is 1. The framework's own score is (score + beta) / tau. The class is the one
+    with the highest score; the lowest index wins a tie. `bits` has no terms: the
+    outputs leave as they are.
+
+    output: int32 (T,), positions in the netlist's outputs; klass: int32 (T,);
+    weight: int32 (T,); bias: int64 (C,). Raises InputError where they contradict.
+    """
+
+    kind: ReadoutKind
+    output: Ids = field(default_factory=lambda: np.zeros(0, np.int32))
+    klass: Ids = field(default_factory=lambda: np.zeros(0, np.int32))
+    weight: Ids = field(default_factory=lambda: np.zeros(0, np.int32))
+    bias: Integers = field(default_factory=lambda: np.zeros(0, np.int64))
+    tau: float = 1.0
+    beta: float = 0.0
+
+    def __post_init__(self) -> None:
+        freeze(self, output=np.int32, klass=np.int32, weight=np.int32, bias=np.int64)
+        if self.kind not in READOUT_KINDS:
+            raise InputError(f"readout: unknown kind {self.kind!r}; one of {READOUT_KINDS}")
+        if not self.output.shape == self.klass.shape == self.weight.shape:
+            raise InputError("readout: output, klass and weight differ in length")
+        if len(self.klass) and not 0 <= self.klass.min() <= self.klass.max() < self.n_classes:
+            raise InputError(f"readout: a term names a class outside 0 to {self.n_classes - 1}")
+        if self.kind != "bits" and self.n_classes == 0:
+            raise InputError("readout: no classes")
+        if not self.tau > 0:
+            raise InputError(f"readout: tau is {self.tau}; it must be above 0")
+
+    @classmethod
+    def bits(cls) -> Readout:
+        """Raw outputs, no classes."""
+        return cls(kind="bits")
+
+    @classmethod
+    def group_sum(
+        cls,
+        n_outputs: int,
+        classes: int,
+        *,
+        tau: float = 1.0,
+        beta: float = 0.0,
+        kind: ReadoutKind = "class",
+    ) -> Readout:
+        """GroupSum of difflogic: outputs in `classes` contiguous groups of one size, class 0 first.
+
+        Raises InputError unless the groups come out even.
+        """
+        if classes < 1 or n_outputs % classes or n_outputs == 0:
+            raise InputError(
+                f"GroupSum: {n_outputs} outputs do not divide into {classes} groups of one size"
+            )
+        return cls(
+            kind=kind,
+            output=np.arange(n_outputs, dtype=np.int32),
+            klass=np.arange(n_outputs, dtype=np.int32) // np.int32(n_outputs // classes),
+            weight=np.ones(n_outputs, np.int32),
+            bias=np.zeros(classes, np.int64),
+            tau=tau,
+            beta=beta,
+        )
+
+    @property
+    def n_classes(self) -> int:
+        return len(self.bias)
+
+    @cached_property
+    def score_range(self) -> tuple[int, int]:
+        """The lowest and the highest integer score that any class can reach."""
+        low, high = self.bias.copy(), self.bias.copy()
+        np.add.at(low, self.klass, np.minimum(self.weight, 0))
+        np.add.at(high, self.klass, np.maximum(self.weight, 0))
+        return int(low.min()), int(high.max())
+
+
+@dataclass(frozen=True, eq=False)
+class LogicModel:
+    """What is compiled. Raises InputError where the parts do not fit each other."""
+
+    encoder: Encoder
+    netlist: Netlist
+    readout: Readout
+    provenance: Provenance
+
+    def __post_init__(self) -> None:
+        if self.encoder.n_bits != self.netlist.n_inputs:
+            raise InputError(
+                f"model: the encoder makes {self.encoder.n_bits} bits, "
+                f"the netlist takes {self.netlist.n_inputs}"
+            )
+        outputs, positions = len(self.netlist.outputs), self.readout.output
+        if len(positions) and not 0 <= positions.min() <= positions.max() < outputs:
+            raise InputError(f"model: the readout names an output outside 0 to {outputs - 1}")

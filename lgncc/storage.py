@@ -1,0 +1,149 @@
+"""LogicModels on disk: one .npz of plain arrays with a JSON header and a format version."""
+
+from __future__ import annotations
+
+import json
+import zipfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict
+from pathlib import Path
+from tempfile import NamedTemporaryFile
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.errors import InputError
+from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.netlist import Netlist
+
+FORMAT = "lgncc-model"
+VERSION = 1
+
+# Every array of the file, its dtype and its number of dimensions.
+ARRAYS: dict[str, tuple[str, int]] = {
+    "encoder.bits": ("int16", 1),
+    "encoder.signed": ("bool", 1),
+    "encoder.fraction": ("int16", 1),
+    "encoder.feature": ("int32", 1),
+    "encoder.threshold": ("int64", 1),
+    "netlist.fanin": ("int32", 2),
+    "netlist.table": ("uint64", 1),
+    "netlist.outputs": ("int32", 1),
+    "netlist.next_state": ("int32", 1),
+    "netlist.reset": ("bool", 1),
+    "readout.output": ("int32", 1),
+    "readout.klass": ("int32", 1),
+    "readout.weight": ("int32", 1),
+    "readout.bias": ("int64", 1),
+}
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[Path]:
+    """Yield a temporary sibling of `path` that becomes `path` if the block succeeds.
+
+    Raises InputError where the folder does not exist or cannot be written.
+    """
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            temporary = Path(file.name)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there: {error.strerror}") from error
+    try:
+        temporary.chmod(0o644)
+        yield temporary
+        if path.is_dir():
+            raise InputError(f"{path}: is a directory; give the name of a file")
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def save_model(model: LogicModel, path: Path) -> None:
+    """Write `model` to `path` (.npz), through a temporary sibling."""
+    netlist, readout = model.netlist, model.readout
+    header = {
+        "format": FORMAT,
+        "version": VERSION,
+        "netlist": {
+            "n_inputs": netlist.n_inputs,
+            "input_names": netlist.input_names,
+            "output_names": netlist.output_names,
+        },
+        "readout": {"kind": readout.kind, "tau": readout.tau, "beta": readout.beta},
+        "provenance": asdict(model.provenance),
+    }
+    parts = {"encoder": model.encoder, "netlist": netlist, "readout": readout}
+    arrays = {}
+    for name in ARRAYS:
+        part, attribute = name.split(".")
+        arrays[name] = getattr(parts[part], attribute)
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
+        np.savez_compressed(file, header=encoded, **arrays)
+
+
+def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+    """Every array of an .npz, pickles refused. Raises InputError where it is not one."""
+    try:
+        with np.load(path, allow_pickle=False) as file:
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
+            return {name: file[name] for name in file.files}
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as e:
+        raise InputError(f"{path}: cannot be read as an .npz file: {e}") from e
+
+
+def load_model(path: Path) -> LogicModel:
+    """Read what `save_model` wrote. Raises InputError where the file is anything else."""
+    arrays = read_npz(path)
+    if "header" not in arrays:
+        raise InputError(f"{path}: an .npz without a header array; not written by lgncc")
+    try:
+        header: Any = json.loads(arrays["header"].astype(np.uint8).tobytes())
+    except ValueError as error:
+        raise InputError(f"{path}: the header is not JSON: {error}") from error
+    if not isinstance(header, dict) or header.get("format") != FORMAT:
+        raise InputError(f"{path}: the header does not say {FORMAT!r}; not written by lgncc")
+    if header.get("version") != VERSION:
+        raise InputError(
+            f"{path}: format version {header.get('version')!r}; this lgncc reads version {VERSION}"
+        )
+    parts: dict[str, dict[str, Any]] = {"encoder": {}, "netlist": {}, "readout": {}}
+    for name, (dtype, ndim) in ARRAYS.items():
+        array = arrays.get(name)
+        if array is None:
+            raise InputError(f"{path}: array {name} is missing")
+        if array.dtype != np.dtype(dtype) or array.ndim != ndim:
+            raise InputError(
+                f"{path}: array {name} is {array.dtype} with {array.ndim} dimensions; "
+                f"it must be {dtype} with {ndim}"
+            )
+        part, attribute = name.split(".")
+        parts[part][attribute] = array
+    try:
+        return LogicModel(
+            encoder=Encoder(**parts["encoder"]),
+            netlist=Netlist(**parts["netlist"], **_netlist_header(header["netlist"])),
+            readout=Readout(**parts["readout"], **header["readout"]),
+            provenance=_provenance(header["provenance"]),
+        )
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from error
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
+        raise InputError(f"{path}: the header is damaged: {error!r}") from error
+
+
+def _netlist_header(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "n_inputs": int(fields["n_inputs"]),
+        "input_names": tuple(map(str, fields["input_names"])),
+        "output_names": tuple(map(str, fields["output_names"])),
+    }
+
+
+def _provenance(fields: Mapping[str, Any]) -> Provenance:
+    facts = tuple(Fact(**fact) for fact in fields["facts"])
+    return Provenance(fields["frontend"], fields["path"], fields["sha256"], facts)
