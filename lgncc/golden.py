@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Integers, Tables, Words
+from lgncc.errors import InputError
 from lgncc.model import LogicModel, Readout
 from lgncc.netlist import Netlist
 
@@ -139,8 +140,8 @@ def scores(readout: Readout, bits: Bits) -> Integers:
 
 
 def classes(score: Integers) -> Integers:
-    """The class of each row of scores (n, C): the highest, the lowest index on a tie."""
-    first_highest: Integers = np.argmax(score, axis=1)
+    """The class of each row of scores (..., C): the highest, the lowest index on a tie."""
+    first_highest: Integers = np.argmax(score, axis=-1)
     return first_highest
 
 
@@ -148,7 +149,8 @@ def classes(score: Integers) -> Integers:
 class Predictions:
     """bits: bool (n, m); scores: int64 (n, C); classes: int64 (n,).
 
-    Scores and classes are None where the readout is `bits`.
+    Scores and classes are None where the readout is `bits`. Of a model with state, each
+    has a second axis: the steps of the sequence.
     """
 
     bits: Bits
@@ -162,18 +164,42 @@ class Predictions:
 
 
 def predict(model: LogicModel, x: npt.ArrayLike) -> Predictions:
-    """Answer samples x (n, features), raw as they were for training.
+    """Answer samples x, raw as they were for training.
 
-    Raises InputError where x does not fit the model's features and formats.
+    x: (n, features), or (n, steps, features) for a model with state, which starts each
+    sequence from its reset values. Raises InputError where x does not fit the model.
     """
-    return predict_encoded(model, model.encoder.encode(model.encoder.quantize(x)))
+    values = np.asarray(x)
+    if not model.netlist.n_state:
+        return predict_encoded(model, model.encoder.encode(model.encoder.quantize(values)))
+    if values.ndim != 3:
+        raise InputError(
+            f"data: x has shape {values.shape}; the model has state and takes "
+            f"(n, steps, {model.encoder.n_features})"
+        )
+    n, steps, features = values.shape
+    bits = model.encoder.encode(model.encoder.quantize(values.reshape(n * steps, features)))
+    return predict_encoded(model, bits.reshape(n, steps, -1))
 
 
 def predict_encoded(model: LogicModel, bits: Bits) -> Predictions:
-    """Answer network inputs bool (n, B), past the encoder."""
-    words, _ = Simulator(model.netlist).run(pack(bits))
-    outputs = unpack(words, len(bits))
-    if model.readout.kind == "bits":
-        return Predictions(outputs, None, None)
-    score = scores(model.readout, outputs)
-    return Predictions(outputs, score, classes(score))
+    """Answer network inputs, past the encoder: bool (n, B), or (n, steps, B) with state."""
+    simulator = Simulator(model.netlist)
+    if not model.netlist.n_state:
+        words, _ = simulator.run(pack(bits))
+        return _read_out(model.readout, unpack(words, len(bits)))
+    n, steps, _ = bits.shape
+    outputs = np.zeros((n, steps, len(model.netlist.outputs)), np.bool_)
+    state = None
+    for step in range(steps):
+        words, state = simulator.run(pack(bits[:, step]), state)
+        outputs[:, step] = unpack(words, n)
+    return _read_out(model.readout, outputs)
+
+
+def _read_out(readout: Readout, bits: Bits) -> Predictions:
+    if readout.kind == "bits":
+        return Predictions(bits, None, None)
+    flat = scores(readout, bits.reshape(-1, bits.shape[-1]))
+    score = flat.reshape(*bits.shape[:-1], readout.n_classes)
+    return Predictions(bits, score, classes(score))

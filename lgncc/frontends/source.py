@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, fields
 from functools import cached_property
 from pathlib import Path
-from typing import TypeVar
+from typing import Literal, TypeVar
 
 from lgncc.errors import InputError
 from lgncc.model import Fact, LogicModel, Provenance, ReadoutKind
@@ -23,13 +23,19 @@ class GivenFacts:
     """Facts that the user states on the command line because a file may lack them."""
 
     input_bits: int | None = None
+    input_shape: tuple[int, ...] | None = None
+    input_format: str | None = None
     classes: int | None = None
     tau: float | None = None
     threshold: float | None = None
-    input_shape: tuple[int, ...] | None = None
+    layers: Path | None = None
     wiring: Path | None = None
     replay_seed: int | None = None
+    replay_connections: Literal["random", "unique"] | None = None
+    replay_device: Literal["cpu", "cuda"] | None = None
+    replay_split: int | None = None
     check: Path | None = None
+    check_accuracy: float | None = None
     trust_pickle: bool = False
     readout: ReadoutKind | None = None
 

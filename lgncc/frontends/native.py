@@ -1,0 +1,120 @@
+"""Checkpoints of `lgncc.nn`, which carry everything: wiring, encoder, format, readout."""
+
+from __future__ import annotations
+
+import io
+import zipfile
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from lgncc.arrays import Ids
+from lgncc.builder import NetlistBuilder
+from lgncc.errors import InputError
+from lgncc.frontends.source import GivenFacts, Reader, Source
+from lgncc.model import Encoder, Fact, LogicModel, Readout
+from lgncc.model import Source as Origin
+
+if TYPE_CHECKING:
+    from lgncc.nn import GroupSum, Thermometer
+
+
+def recognize(source: Source) -> str | None:
+    pickled = [name for name in source.members if name.endswith("/data.pkl")]
+    if not pickled:
+        return "not a whole zip archive of torch.save"
+    from lgncc.nn.checkpoint import FORMAT
+
+    # The pickle holds only names and numbers; tensors lie beside it in the archive.
+    try:
+        with zipfile.ZipFile(io.BytesIO(source.data)) as archive:
+            named = FORMAT.encode() in archive.read(pickled[0])
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, OSError):
+        return "a damaged zip archive"
+    return None if named else f"a torch file that does not say {FORMAT!r}"
+
+
+def read(source: Source, given: GivenFacts) -> LogicModel:
+    """Raises InputError where the file is malformed or a given fact contradicts it."""
+    from lgncc.nn import GroupSum, LogicDense, Thermometer
+    from lgncc.nn.checkpoint import read as read_checkpoint
+
+    given.only("lgncc.nn", "classes", "input_bits", "tau")
+    checkpoint = read_checkpoint(source)
+    layers = checkpoint.layers
+    dense = [layer for layer in layers if isinstance(layer, LogicDense)]
+    builder = NetlistBuilder(dense[0].in_features)
+    source.agree("input_bits", dense[0].in_features, given.input_bits)
+    signals: Ids = builder.inputs
+    for layer in dense:
+        a, b = signals[layer.connections.numpy()]
+        signals = builder.gates(layer.tables().numpy(), a, b)
+    sizes = [dense[0].in_features, *(layer.out_features for layer in dense)]
+    facts = [
+        Fact("network", "-".join(map(str, sizes)), "from checkpoint"),
+        Fact("gates", "argmax of 16 weights, the first of equals", "from checkpoint"),
+        Fact("wiring", "connections of every layer", "from checkpoint"),
+    ]
+    encoder = _encoder(layers[0] if isinstance(layers[0], Thermometer) else None, sizes[0], facts)
+    last = layers[-1]
+    readout = _readout(
+        last if isinstance(last, GroupSum) else None, sizes[-1], source, given, facts
+    )
+    facts += [
+        Fact(name, str(value), "from checkpoint")
+        for name, value in checkpoint.metadata.items()
+        if isinstance(value, str | int | float)
+    ]
+    return LogicModel(
+        encoder, builder.finish(signals), readout, source.provenance(READER.name, facts)
+    )
+
+
+def _encoder(layer: Thermometer | None, n_bits: int, facts: list[Fact]) -> Encoder:
+    if layer is None:
+        facts.append(Fact("encoder", "none, the inputs are bits", "from checkpoint"))
+        return Encoder.identity(n_bits)
+    stated = layer.thresholds.numpy()
+    encoder = Encoder.uniform(
+        layer.features,
+        feature=np.repeat(np.arange(layer.features), layer.levels),
+        threshold=stated.reshape(-1),
+        **vars(layer.input_format),
+    )
+    size = f"{layer.features} features, {layer.levels} thresholds each"
+    facts += [
+        Fact("encoder", f"thermometer x > t, {size}", "from checkpoint"),
+        Fact("input format", encoder.format_name(0), "from checkpoint"),
+    ]
+    folded = np.ldexp(encoder.threshold.astype(np.float64), -layer.input_format.fraction)
+    moved = int((folded != stated.reshape(-1)).sum())
+    if moved:
+        facts.append(
+            Fact("thresholds", f"{moved} moved to the format's next lower value", "derived, exact")
+        )
+    return encoder
+
+
+def _readout(
+    layer: GroupSum | None, n_outputs: int, source: Source, given: GivenFacts, facts: list[Fact]
+) -> Readout:
+    """GroupSum of the file, else as given, else the outputs leave as bits."""
+    if layer is not None:
+        classes = source.agree("classes", layer.classes, given.classes)
+        tau = source.agree("tau", layer.tau, given.tau)
+    elif given.classes is not None:
+        classes, tau = given.classes, 1.0 if given.tau is None else given.tau
+    elif given.tau is not None:
+        raise InputError(f"{source.path}: --tau needs --classes; without them, bits are read")
+    else:
+        facts.append(Fact("readout", "none, the outputs leave as bits", "from checkpoint"))
+        return Readout.bits()
+    origin: Origin = "given" if layer is None else "from checkpoint"
+    facts.append(Fact("readout", f"GroupSum, {classes} contiguous groups, tau {tau:g}", origin))
+    try:
+        return Readout.group_sum(n_outputs, classes, tau=tau)
+    except InputError as error:
+        raise InputError(f"{source.path}: {error}") from error
+
+
+READER = Reader("native", recognize, read)
