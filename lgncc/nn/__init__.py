@@ -1,0 +1,23 @@
+"""PyTorch layers whose networks compile, and the file that carries them.
+
+from lgncc import nn
+model = torch.nn.Sequential(
+    nn.Threshold(64, 7.5, nn.InputFormat(bits=5)), nn.LogicDense(64, 500), nn.GroupSum(10)
+)
+nn.save(model, "digits.pt")
+"""
+
+from lgncc.nn.checkpoint import Checkpoint, load, save
+from lgncc.nn.inputs import InputFormat, Thermometer, Threshold
+from lgncc.nn.layers import GroupSum, LogicDense
+
+__all__ = [
+    "Checkpoint",
+    "GroupSum",
+    "InputFormat",
+    "LogicDense",
+    "Thermometer",
+    "Threshold",
+    "load",
+    "save",
+]
