@@ -17,9 +17,10 @@ import numpy as np
 from lgncc.arrays import Ids, Tables
 from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
+from lgncc.frontends.common import group_readout
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.graph import find_cycle, levelize
-from lgncc.model import Encoder, Fact, LogicModel, Readout
+from lgncc.model import Encoder, Fact, LogicModel
 from lgncc.netlist import MAX_FANINS, Netlist
 
 IGNORED = frozenset({".model", ".end", ".default_input_arrival", ".area", ".delay"})
@@ -55,28 +56,13 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
         ),
         Fact("gates", f"{netlist.n_gates} of two inputs", "derived, exact"),
     ]
-    if given.classes is None:
-        if given.tau is not None:
-            raise InputError(f"{source.path}: --tau needs --classes; without them, bits are read")
-        readout = Readout.bits()
-    else:
-        readout = _group_sum(source, netlist, given)
-        facts.append(Fact("readout", f"GroupSum, {given.classes} contiguous groups", "given"))
+    readout, readout_facts = group_readout(source, len(netlist.outputs), given)
     return LogicModel(
         encoder=Encoder.identity(netlist.n_inputs),
         netlist=netlist,
         readout=readout,
-        provenance=source.provenance("blif", facts),
+        provenance=source.provenance("blif", [*facts, *readout_facts]),
     )
-
-
-def _group_sum(source: Source, netlist: Netlist, given: GivenFacts) -> Readout:
-    assert given.classes is not None
-    try:
-        tau = 1.0 if given.tau is None else given.tau
-        return Readout.group_sum(len(netlist.outputs), given.classes, tau=tau)
-    except InputError as error:
-        raise InputError(f"{source.path}: --classes {given.classes}: {error}") from error
 
 
 @dataclass(frozen=True)
