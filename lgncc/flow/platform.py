@@ -1,0 +1,114 @@
+"""From an Amaranth component to what synthesis reads: RTLIL, extra HDL files, pin constraints.
+
+The board's pins come from its amaranth-boards platform. The platform also knows how to run the
+tools; we take its files and leave its scripts, because our steps log, cache and judge.
+"""
+
+from __future__ import annotations
+
+import importlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from lgncc.errors import EnvironmentLacksError, InputError
+
+if TYPE_CHECKING:
+    from amaranth.lib.wiring import Component
+
+    from lgncc.boards import Board
+
+TOP = "top"
+SHELL = "shell"  # cell names of the component begin with "shell."
+_HDL = (".v", ".sv", ".il")
+
+
+@dataclass(frozen=True, slots=True)
+class PlatformDesign:
+    """A whole board design as text.
+
+    `hdl` holds, by file name, the modules that `rtlil` instantiates but does not define;
+    `constraints` is the family's pin file (.pcf for iCE40); `clock_hz` is the clock that the
+    platform drives the design with.
+    """
+
+    rtlil: str
+    hdl: Mapping[str, str]
+    constraints: str
+    clock_hz: int
+
+
+def elaborate(
+    board: Board, component: Component, extra_files: Mapping[str, str] | None = None
+) -> PlatformDesign:
+    """Put `component` (ports `rx: In(1)`, `tx: Out(1)`) on the board's UART.
+
+    It becomes `shell` in the top module. HDL of external modules comes from `extra_files` (name to
+    text) or from the component itself through `platform.add_file`.
+    """
+    platform = _platform(board)
+    for name, text in (extra_files or {}).items():
+        platform.add_file(name, text)
+    # Without source locations the text, and so the key of every later step, depends on the
+    # design alone and not on where lgncc is installed.
+    plan = platform.build(
+        _top(board, component, platform),
+        name=TOP,
+        do_build=False,
+        emit_src=False,
+        debug_verilog=False,
+    )
+    files = {
+        name: text if isinstance(text, str) else text.decode() for name, text in plan.files.items()
+    }
+    return PlatformDesign(
+        rtlil=files[f"{TOP}.il"],
+        hdl={name: files[name] for name in platform.extra_files if name.endswith(_HDL)},
+        constraints=next(
+            files[f"{TOP}{s}"] for s in (".pcf", ".lpf", ".cst") if f"{TOP}{s}" in files
+        ),
+        clock_hz=board.clock.hz,
+    )
+
+
+def platform_clock_hz(platform: Any) -> int:
+    """Frequency of the platform's default clock.
+
+    Amaranth 0.5 states a frequency; its main branch replaces that by a period.
+    """
+    if hasattr(platform, "default_clk_frequency"):
+        return int(platform.default_clk_frequency)
+    return int(platform.default_clk_period.hertz)
+
+
+def _platform(board: Board) -> Any:
+    module, _, name = board.platform.partition(":")
+    try:
+        platform = getattr(importlib.import_module(module), name)()
+    except ModuleNotFoundError as error:
+        raise EnvironmentLacksError(
+            f"board {board.name}: the platform {board.platform} cannot be imported: {error}.\n"
+            f"  pip install amaranth-boards (or the package that has it)"
+        ) from error
+    except AttributeError as error:
+        raise InputError(f"board {board.name}: {module} has no platform {name!r}") from error
+    clock_hz = platform_clock_hz(platform)
+    if platform.default_clk != board.clock.resource or clock_hz != board.clock.hz:
+        raise InputError(
+            f"board {board.name}: its file says clock {board.clock.resource} at "
+            f"{board.clock.hz} Hz, its platform says {platform.default_clk} at {clock_hz} Hz"
+        )
+    return platform
+
+
+def _top(board: Board, component: Component, platform: Any) -> Any:
+    from amaranth.hdl import Module
+    from amaranth.lib import io
+
+    pins = platform.request(board.uart.resource, board.uart.number, dir={"rx": "-", "tx": "-"})
+    m = Module()
+    m.submodules[SHELL] = component
+    m.submodules.rx_pin = rx_pin = io.Buffer("i", pins.rx)
+    m.submodules.tx_pin = tx_pin = io.Buffer("o", pins.tx)
+    m.d.comb += [component.rx.eq(rx_pin.i), tx_pin.o.eq(component.tx)]
+    return m
