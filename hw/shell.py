@@ -1,0 +1,80 @@
+"""Shell: a core behind a UART, speaking the link protocol.
+
+    rx ─ uart_rx ─ slip_rx ─ link_rx ──vector──▶ core.i
+                                │                core.o
+                             request               │
+                                └───▶ link_tx ◀────┘
+    tx ◀ uart_tx ◀ slip_tx ◀────────────┘
+
+One request is in flight; the next frame may arrive while its response is sent, and waits in
+`link_rx` until then. The receive buffer is also the core's input register: it keeps its value
+until the core takes it.
+"""
+
+# Amaranth ships no types, so its Component is Any to mypy.
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, Signal, Value
+from amaranth.lib.wiring import Component, In, Out, connect
+from lgncc.hw.link import RequestReceiver, ResponseTransmitter
+from lgncc.hw.slip import SLIPDecoder, SLIPEncoder
+from lgncc.hw.uart import UARTReceiver, UARTTransmitter
+
+from lgncc.host.frames import PROTOCOL_VERSION, Ident, bytes_for
+
+
+class Shell(Component):
+    """Wraps `core`; ports `rx`: In(1), `tx`: Out(1).
+
+    `core` has `i`: In(stream of in_width bits) and `o`: Out(stream of out_width bits) and gives
+    one output for each input. `divisor`: clock cycles a bit, see `lgncc.hw.uart.divisor`.
+    `build_id`: 8 bytes that IDENT answers. The core's cells are found under the name `core`.
+    """
+
+    def __init__(self, core: Any, *, divisor: int, build_id: bytes) -> None:
+        self.core = core
+        self.divisor = divisor
+        self.in_width = len(Value.cast(core.i.payload))
+        self.out_width = len(Value.cast(core.o.payload))
+        self.ident = Ident(PROTOCOL_VERSION, build_id, self.in_width, self.out_width).pack()
+        super().__init__({"rx": In(1), "tx": Out(1, init=1)})
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.uart_rx = uart_rx = UARTReceiver(self.divisor)
+        m.submodules.slip_rx = slip_rx = SLIPDecoder()
+        m.submodules.link_rx = link_rx = RequestReceiver(bytes_for(self.in_width))
+        m.submodules.core = core = self.core
+        m.submodules.link_tx = link_tx = ResponseTransmitter(self.out_width, self.ident)
+        m.submodules.slip_tx = slip_tx = SLIPEncoder()
+        m.submodules.uart_tx = uart_tx = UARTTransmitter(self.divisor)
+
+        connect(m, uart_rx.data, slip_rx.i)
+        connect(m, slip_rx.o, link_rx.i)
+        connect(m, link_rx.request, link_tx.request)
+        connect(m, link_tx.o, slip_tx.i)
+        connect(m, slip_tx.o, uart_tx.data)
+
+        waiting = Signal()  # the vector was requested and the core has not taken it
+        request = link_rx.request.payload
+        with m.If(link_rx.request.valid & link_rx.request.ready):
+            m.d.sync += waiting.eq(request.infer & (request.code == 0))
+        with m.Elif(core.i.ready):
+            m.d.sync += waiting.eq(0)
+
+        m.d.comb += [
+            uart_rx.rx.eq(self.rx),
+            self.tx.eq(uart_tx.tx),
+            slip_rx.lost.eq(uart_rx.error | uart_rx.overflow),
+            link_rx.held.eq(waiting),
+            core.i.payload.eq(link_rx.vector[: self.in_width]),
+            core.i.valid.eq(waiting),
+            link_tx.result.payload.eq(core.o.payload),
+            link_tx.result.valid.eq(core.o.valid),
+            core.o.ready.eq(link_tx.result.ready),
+        ]
+        return m

@@ -1,0 +1,194 @@
+"""Frames of the board link: every constant of the protocol, and the host's encoder and decoder.
+
+The hardware (`lgncc.hw.link`, `lgncc.hw.slip`) imports its constants from here. The protocol is
+specified in docs/reference/link-protocol.md. Plain Python, no third-party imports.
+
+    END  type seq length(2) payload crc(2)  END        between the ENDs: SLIP-escaped (RFC 1055)
+"""
+
+from __future__ import annotations
+
+from binascii import crc_hqx
+from dataclasses import dataclass
+from enum import IntEnum
+from struct import Struct
+
+from lgncc.errors import InputError
+
+PROTOCOL_VERSION = 1
+
+END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
+
+HEADER = Struct("<BBH")  # type, seq, length of the payload
+CRC = Struct("<H")
+CRC_INIT = 0xFFFF
+OVERHEAD = HEADER.size + CRC.size
+MAX_PAYLOAD = 0xFFFF
+
+IDENT = Struct("<B8sHH")  # protocol version, build id, input bits, output bits
+BUILD_ID_BYTES = 8
+
+
+class FrameType(IntEnum):
+    """First byte of a frame; bit 7 is set in responses."""
+
+    INFER = 0x01
+    IDENT = 0x02
+    RESULT = 0x81
+    IDENT_REPLY = 0x82
+    ERROR = 0xFF
+
+
+class ErrorCode(IntEnum):
+    """The payload of an ERROR frame, and the `code` of a `FrameError`."""
+
+    CRC = 1
+    LENGTH = 2
+    TYPE = 3
+    WIRE = 4
+
+
+ERROR_CODES: dict[int, str] = {
+    ErrorCode.CRC: "bad CRC",
+    ErrorCode.LENGTH: "bad length",
+    ErrorCode.TYPE: "unknown type",
+    ErrorCode.WIRE: "overrun, UART framing error or malformed escape",
+}
+
+
+def crc16(data: bytes) -> int:
+    """CRC-16/IBM-3740 (also called CCITT-FALSE): polynomial 0x1021, MSB first, start 0xFFFF."""
+    return crc_hqx(data, CRC_INIT)
+
+
+def bytes_for(bits: int) -> int:
+    """Bytes of a bit-packed vector: bit i is bit i % 8 of byte i // 8, the rest is zero."""
+    return -(-bits // 8)
+
+
+@dataclass(frozen=True)
+class Frame:
+    """One frame; `type` stays a plain int so that unknown types can be carried and reported."""
+
+    type: int
+    seq: int
+    payload: bytes = b""
+
+
+@dataclass(frozen=True)
+class FrameError:
+    """A received frame that is not one. `raw` is what stood between the ENDs, unescaped."""
+
+    code: ErrorCode
+    detail: str
+    raw: bytes
+
+    def __str__(self) -> str:
+        return f"{ERROR_CODES[self.code]}: {self.detail}"
+
+
+@dataclass(frozen=True)
+class Ident:
+    """What a board says of itself."""
+
+    version: int
+    build_id: bytes
+    in_width: int
+    out_width: int
+
+    def pack(self) -> bytes:
+        """The payload of an IDENT reply."""
+        if len(self.build_id) != BUILD_ID_BYTES:
+            raise InputError(
+                f"build id {self.build_id.hex()} has {len(self.build_id)} bytes, "
+                f"the link carries exactly {BUILD_ID_BYTES}."
+            )
+        for name, width in (("input", self.in_width), ("output", self.out_width)):
+            if not 1 <= width <= 0xFFFF:
+                raise InputError(f"the {name} has {width} bits, the link carries 1 to 65,535.")
+        return IDENT.pack(self.version, self.build_id, self.in_width, self.out_width)
+
+    @classmethod
+    def parse(cls, payload: bytes) -> Ident:
+        """From the payload of an IDENT reply; InputError where this host cannot read it."""
+        if payload[:1] and payload[0] != PROTOCOL_VERSION:
+            raise InputError(
+                f"the board speaks link protocol {payload[0]}, this lgncc speaks "
+                f"{PROTOCOL_VERSION}.\n  Program it with a bitstream of this version."
+            )
+        if len(payload) != IDENT.size:
+            raise InputError(
+                f"the board's IDENT has {len(payload)} bytes instead of {IDENT.size}: "
+                f"{payload.hex(' ')}\n  Is this port an lgncc board?"
+            )
+        return cls(*IDENT.unpack(payload))
+
+
+def encode(frame: Frame) -> bytes:
+    """The bytes on the wire, with an END before and after."""
+    for name, value in (("type", frame.type), ("seq", frame.seq)):
+        if not 0 <= value <= 0xFF:
+            raise InputError(f"frame {name} {value} does not fit one byte (0 to 255).")
+    if len(frame.payload) > MAX_PAYLOAD:
+        raise InputError(
+            f"a payload of {len(frame.payload):,} bytes does not fit one frame "
+            f"({MAX_PAYLOAD:,} at most)."
+        )
+    body = HEADER.pack(frame.type, frame.seq, len(frame.payload)) + frame.payload
+    return b"%c%b%c" % (END, _escape(body + CRC.pack(crc16(body))), END)
+
+
+class Decoder:
+    """Incremental: feed whatever arrived, get the frames that became complete.
+
+    Whatever stands between two ENDs is one `Frame` or one `FrameError`; nothing at all is
+    skipped. An error never reaches beyond its END.
+    """
+
+    def __init__(self) -> None:
+        self._pending = bytearray()
+
+    def feed(self, data: bytes) -> list[Frame | FrameError]:
+        """Frames and errors in the order in which their closing ENDs arrived."""
+        *bodies, rest = data.split(b"%c" % END)
+        frames = []
+        for body in bodies:
+            self._pending += body
+            if self._pending:
+                frames.append(_decode(bytes(self._pending)))
+            self._pending.clear()
+        self._pending += rest
+        return frames
+
+
+def _escape(body: bytes) -> bytes:
+    body = body.replace(b"%c" % ESC, b"%c%c" % (ESC, ESC_ESC))  # first: the next line adds ESCs
+    return body.replace(b"%c" % END, b"%c%c" % (ESC, ESC_END))
+
+
+def _unescape(body: bytes) -> bytes | None:
+    """None if an ESC is not followed by one of its two codes."""
+    first, *escaped = body.split(b"%c" % ESC)
+    plain = {ESC_END: b"%c" % END, ESC_ESC: b"%c" % ESC}
+    if not all(part and part[0] in plain for part in escaped):
+        return None
+    return first + b"".join(plain[part[0]] + part[1:] for part in escaped)
+
+
+def _decode(body: bytes) -> Frame | FrameError:
+    raw = _unescape(body)
+    if raw is None:
+        return FrameError(ErrorCode.WIRE, "an ESC is not followed by ESC_END or ESC_ESC", body)
+    if len(raw) < OVERHEAD:
+        return FrameError(ErrorCode.LENGTH, f"{len(raw)} bytes, a frame has {OVERHEAD}", raw)
+    kind, seq, length = HEADER.unpack_from(raw)
+    payload = raw[HEADER.size : -CRC.size]
+    if length != len(payload):
+        return FrameError(
+            ErrorCode.LENGTH, f"the header says {length} payload bytes, {len(payload)} came", raw
+        )
+    (received,) = CRC.unpack(raw[-CRC.size :])
+    computed = crc16(raw[: -CRC.size])
+    if received != computed:
+        return FrameError(ErrorCode.CRC, f"received {received:04x}, computed {computed:04x}", raw)
+    return Frame(kind, seq, payload)

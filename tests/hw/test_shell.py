@@ -1,0 +1,311 @@
+"""The whole shell over its two wires: what it answers, and what it lets through to the core.
+
+Bytes are put on `rx` and read off `tx` by a few lines of Python that share nothing with the
+hardware; `lgncc.host.frames` is trusted here because tests/host/test_frames.py checks it
+against a naive second implementation.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pytest
+from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+from amaranth.sim import Simulator
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from lgncc.hw.link import RequestReceiver
+from lgncc.hw.shell import Shell
+
+from lgncc.errors import LgnccError
+from lgncc.host.frames import (
+    END,
+    ESC,
+    Decoder,
+    ErrorCode,
+    Frame,
+    FrameType,
+    Ident,
+    bytes_for,
+    encode,
+)
+
+DIVISOR = 4
+BUILD_ID = bytes.fromhex("c0db0123456789dc")
+
+
+class Increment(Component):
+    """out = in + 1 over `out_width` bits; stalls and latency from an LFSR, or a fixed stall."""
+
+    def __init__(self, in_width=21, out_width=22, *, seed=0, stall=None):
+        self.seed, self.stall = seed, stall
+        super().__init__(
+            {"i": In(stream.Signature(in_width)), "o": Out(stream.Signature(out_width))}
+        )
+
+    def elaborate(self, platform):
+        m = Module()
+        lfsr = Signal(16, init=self.seed or 1)
+        m.d.sync += lfsr.eq(Cat(lfsr[15] ^ lfsr[14] ^ lfsr[12] ^ lfsr[3], lfsr))
+        waited = Signal(16)
+        with m.If(self.i.valid):
+            m.d.sync += waited.eq(waited + 1)
+        may_take = lfsr[:2].all() if self.stall is None else waited >= self.stall
+        full = Signal()
+        result = Signal.like(self.o.payload)
+        m.d.comb += [
+            self.i.ready.eq(may_take & ~full),
+            self.o.payload.eq(result),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += [full.eq(1), result.eq(self.i.payload + 1), waited.eq(0)]
+        with m.If(full & lfsr[5]):
+            m.d.sync += self.o.valid.eq(1)
+        with m.If(self.o.valid & self.o.ready):
+            m.d.sync += [self.o.valid.eq(0), full.eq(0)]
+        return m
+
+
+@dataclass(frozen=True)
+class BadByte:
+    """On the wire: a byte whose stop bit is low."""
+
+    value: int
+
+
+@dataclass
+class Heard:
+    """What a conversation left: decoded responses and the vectors that the core took."""
+
+    frames: list = field(default_factory=list)
+    vectors: list = field(default_factory=list)
+
+
+def wire_bits(script):
+    """Line levels, one a bit time, of bytes, BadBytes and pauses (ints, in bit times)."""
+    for item in script:
+        if isinstance(item, int):
+            yield from [1] * item
+            continue
+        values = [item.value] if isinstance(item, BadByte) else item
+        for value in values:
+            yield from [
+                0,
+                *((value >> i) & 1 for i in range(8)),
+                int(not isinstance(item, BadByte)),
+            ]
+        if isinstance(item, BadByte):
+            yield 1
+
+
+def read_wire(levels):
+    """Bytes from one line level a clock cycle."""
+    found, at = bytearray(), 0
+    while 0 in levels[at:]:
+        at = levels.index(0, at) + DIVISOR // 2
+        bits = levels[at : at + 10 * DIVISOR : DIVISOR]
+        assert (bits[0], bits[9]) == (0, 1)
+        found.append(sum(bit << i for i, bit in enumerate(bits[1:9])))
+        at += 9 * DIVISOR
+    return bytes(found)
+
+
+def talk(script, core=None):
+    """Send the script to a shell around `core`, then listen until it has been quiet."""
+    core = core or Increment()
+    dut = Shell(core, divisor=DIVISOR, build_id=BUILD_ID)
+    heard, levels = Heard(), []
+
+    async def bench(ctx):
+        held = None
+        quiet = 0
+        bits = wire_bits(script)
+        level = 1
+        while quiet < 60 * DIVISOR:
+            if len(levels) % DIVISOR == 0:
+                level = next(bits, None)
+                ctx.set(dut.rx, 1 if level is None else level)
+            *_, tx, valid, ready, vector = await ctx.tick().sample(
+                dut.tx, core.i.valid, core.i.ready, core.i.payload
+            )
+            levels.append(tx)
+            quiet = quiet + 1 if level is None and tx and not valid else 0
+            assert held in (None, vector), "a vector changed while the core was not ready"
+            held = vector if valid and not ready else None
+            if valid and ready:
+                heard.vectors.append(vector)
+
+    simulator = Simulator(dut)
+    simulator.add_clock(1e-6)
+    simulator.add_testbench(bench)
+    simulator.run()
+    heard.frames = Decoder().feed(read_wire(levels))
+    return heard
+
+
+def infer(seq, vector, in_width=21):
+    return encode(Frame(FrameType.INFER, seq, vector.to_bytes(bytes_for(in_width), "little")))
+
+
+def result(seq, value, out_width=22):
+    return Frame(FrameType.RESULT, seq, value.to_bytes(bytes_for(out_width), "little"))
+
+
+def error(seq, code):
+    return Frame(FrameType.ERROR, seq, bytes([code]))
+
+
+GOOD = infer(9, 0x1234)
+GOOD_ANSWER = result(9, 0x1235)
+
+
+@pytest.mark.parametrize("seed", [1, 77, 4242])
+def test_good_frames_are_answered_in_order_with_their_seq(seed):
+    vectors = [0, 1, 0x1FFFFF, 0x0DBC0, 0xC0DBC, 0xC0C0C, 0x1BDBDB]
+    script = [infer(i, v) for i, v in enumerate(vectors)]
+    heard = talk(script, Increment(seed=seed))
+    assert heard.frames == [result(i, v + 1) for i, v in enumerate(vectors)]
+    assert heard.vectors == vectors
+
+
+def test_every_payload_byte_value_and_seq_passes_both_ways():
+    core = Increment(64, 64)
+    script, expected = [], []
+    for seq in range(0, 256, 8):
+        payload = bytes(range(seq, seq + 8))
+        script.append(encode(Frame(FrameType.INFER, seq, payload)))
+        value = int.from_bytes(payload, "little") + 1
+        expected.append(Frame(FrameType.RESULT, seq, value.to_bytes(8, "little")))
+    assert talk(script, core).frames == expected
+
+
+def test_ident_tells_version_build_id_and_widths():
+    (frame,) = talk([encode(Frame(FrameType.IDENT, 0xC0))]).frames
+    assert (frame.type, frame.seq) == (FrameType.IDENT_REPLY, 0xC0)
+    assert Ident.parse(frame.payload) == Ident(1, BUILD_ID, 21, 22)
+
+
+@pytest.mark.parametrize(("in_width", "out_width"), [(1, 1), (8, 4), (9, 9), (2056, 65)])
+def test_widths_from_one_bit_to_thousands(in_width, out_width):
+    vector = (1 << in_width) - 2 if in_width > 1 else 0
+    heard = talk([infer(5, vector, in_width)], Increment(in_width, out_width))
+    assert heard.vectors == [vector]
+    assert heard.frames == [result(5, (vector + 1) % (1 << out_width), out_width)]
+
+
+def flip(wire, byte, bit):
+    return wire[:byte] + bytes([wire[byte] ^ (1 << bit)]) + wire[byte + 1 :]
+
+
+BAD_CRC = bytes([END, 1, 7, 3, 0, 1, 2, 3, 0x11, 0x22, END])
+FAULTS = {
+    "wrong CRC": (BAD_CRC, 7, ErrorCode.CRC),
+    "wrong CRC, high byte only": (flip(GOOD, len(GOOD) - 2, 6), 9, ErrorCode.CRC),
+    "a payload bit flipped": (flip(GOOD, 6, 0), 9, ErrorCode.CRC),
+    "the seq flipped": (flip(GOOD, 2, 1), 11, ErrorCode.CRC),
+    "truncated in the payload": (GOOD[:7] + GOOD[-1:], 9, ErrorCode.LENGTH),
+    "truncated in the CRC": (GOOD[:-2] + GOOD[-1:], 9, ErrorCode.LENGTH),
+    "only a type": (bytes([END, 1, END]), 0, ErrorCode.LENGTH),
+    "payload too long": (encode(Frame(1, 8, bytes(4))), 8, ErrorCode.LENGTH),
+    "payload too long by 256": (encode(Frame(1, 8, bytes(259))), 8, ErrorCode.LENGTH),
+    "payload too short": (encode(Frame(1, 8, bytes(2))), 8, ErrorCode.LENGTH),
+    "no payload": (encode(Frame(1, 8)), 8, ErrorCode.LENGTH),
+    "IDENT with a payload": (encode(Frame(2, 8, b"x")), 8, ErrorCode.LENGTH),
+    "a byte after the CRC": (GOOD[:-1] + b"\0" + GOOD[-1:], 9, ErrorCode.LENGTH),
+    "unknown type": (encode(Frame(3, 8)), 8, ErrorCode.TYPE),
+    "a response's type": (encode(Frame(0x81, 8, bytes(3))), 8, ErrorCode.TYPE),
+    "malformed escape": (GOOD[:6] + bytes([ESC, 0]) + GOOD[6:], 9, ErrorCode.WIRE),
+    "escape before END": (GOOD[:-1] + bytes([ESC, END]), 9, ErrorCode.WIRE),
+}
+
+
+def check_fault(wire, seq, code):
+    """A faulty frame gets its error, the core sees nothing of it, the next frame is answered."""
+    heard = talk([wire, GOOD])
+    assert heard.vectors == [0x1234]
+    assert heard.frames == [error(seq, code), GOOD_ANSWER]
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_a_faulty_frame_is_answered_with_an_error_and_never_reaches_the_core(fault):
+    check_fault(*FAULTS[fault])
+
+
+def test_a_shell_without_crc_check_is_refuted(monkeypatch):
+    monkeypatch.setattr(RequestReceiver, "_crc_differs", lambda *_: Const(0))
+    with pytest.raises(AssertionError):
+        check_fault(*FAULTS["a payload bit flipped"])
+
+
+def test_a_byte_without_stop_bit_spoils_its_frame_only():
+    heard = talk([GOOD[:6], BadByte(GOOD[6]), GOOD[7:], GOOD])
+    assert heard.frames == [error(9, ErrorCode.WIRE), GOOD_ANSWER]
+    assert heard.vectors == [0x1234]
+
+
+def test_empty_frames_are_ignored_silently():
+    heard = talk([bytes([END] * 5), GOOD, bytes([END] * 3), 40, GOOD[1:]])
+    assert heard.frames == [GOOD_ANSWER] * 2
+
+
+def test_garbage_between_frames_is_one_error_a_piece():
+    heard = talk([b"noise", GOOD, b"\x01\x05more noise", GOOD])
+    assert [(f.type, f.payload) for f in heard.frames] == [
+        (FrameType.ERROR, bytes([ErrorCode.TYPE])),
+        (GOOD_ANSWER.type, GOOD_ANSWER.payload),
+        (FrameType.ERROR, bytes([ErrorCode.LENGTH])),
+        (GOOD_ANSWER.type, GOOD_ANSWER.payload),
+    ]
+
+
+def test_a_frame_that_overruns_a_vector_in_wait_gets_an_error_and_mixes_nothing():
+    heard = talk([infer(1, 0x111111), infer(2, 0x122222), 400, GOOD], Increment(stall=1200))
+    assert heard.frames == [result(1, 0x111112), error(2, ErrorCode.WIRE), GOOD_ANSWER]
+    assert heard.vectors == [0x111111, 0x1234]
+
+
+def test_a_flood_of_requests_loses_frames_but_never_answers_wrongly():
+    reply = Frame(FrameType.IDENT_REPLY, 0, Ident(1, BUILD_ID, 21, 22).pack())
+    heard = talk([*(encode(Frame(FrameType.IDENT, i)) for i in range(20)), 600, GOOD])
+    *flood, last = heard.frames
+    assert last == GOOD_ANSWER
+    good = [f for f in flood if f.type != FrameType.ERROR]
+    assert all(f == Frame(reply.type, f.seq, reply.payload) for f in good)
+    assert good[0].seq == 0
+    assert len({f.seq for f in good}) == len(good) < 20
+    assert {f.payload for f in flood if f.type == FrameType.ERROR} <= {
+        bytes([ErrorCode.WIRE]),
+    }
+
+
+@settings(
+    max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture]
+)
+@given(st.data())
+def test_single_bits_and_bursts_never_reach_the_core(data):
+    """CRC-16 sees every error burst of up to 16 bits; the escapes keep bursts inside the frame."""
+    vector = data.draw(st.integers(0, (1 << 21) - 1))
+    wire = infer(3, vector)
+    start = data.draw(st.integers(0, 8 * len(wire) - 16))
+    burst = data.draw(st.integers(1, 0xFFFF))
+    broken = (int.from_bytes(wire, "little") ^ (burst << start)).to_bytes(len(wire), "little")
+    heard = talk([broken, GOOD])
+    assert set(heard.vectors) <= {vector, 0x1234}
+    assert all(
+        f in (result(3, vector + 1), GOOD_ANSWER) for f in heard.frames if f.type != FrameType.ERROR
+    )
+
+
+@pytest.mark.parametrize(
+    ("core", "build_id", "message"),
+    [
+        ((8, 4), b"short", "has 5 bytes.*exactly 8"),
+        ((65_536, 4), BUILD_ID, "input has 65536 bits"),
+        ((8, 0), BUILD_ID, "output has 0 bits"),
+    ],
+)
+def test_what_the_link_cannot_carry_is_refused(core, build_id, message):
+    with pytest.raises(LgnccError, match=message):
+        Shell(Increment(*core), divisor=4, build_id=build_id)
