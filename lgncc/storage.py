@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import zipfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
@@ -91,9 +90,15 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
         with np.load(path, allow_pickle=False) as file:
             if not isinstance(file, np.lib.npyio.NpzFile):
                 raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
-            return {name: file[name] for name in file.files}
-    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, NotImplementedError) as e:
-        raise InputError(f"{path}: cannot be read as an .npz file: {e}") from e
+            arrays = {name: file[name] for name in file.files}
+    except InputError:
+        raise
+    except Exception as error:  # numpy passes on what zipfile, zlib, tokenize, ... raise
+        raise InputError(f"{path}: cannot be read as an .npz file: {error}") from error
+    for name, array in arrays.items():
+        if not isinstance(array, np.ndarray):  # numpy hands out other members as bytes
+            raise InputError(f"{path}: its member {name} is no array; an .npz holds only arrays")
+    return arrays
 
 
 def load_model(path: Path) -> LogicModel:

@@ -144,7 +144,8 @@ def _table(arity: int, cover: str, where: str) -> int:
     polarities = set()
     covered = 0
     for fields in rows:
-        pattern, output = ("", *fields) if arity == 0 else fields if len(fields) == 2 else ("?", "")
+        pair = ["", *fields] if arity == 0 else fields  # a constant's rows have no pattern
+        pattern, output = pair if len(pair) == 2 else ("?", "")
         if len(pattern) != arity or set(pattern) - set("01-") or output not in ("0", "1"):
             raise InputError(
                 f"{where}: cover row {' '.join(fields)!r} does not fit {arity} inputs and an output"

@@ -86,6 +86,32 @@ class Source:
         except (zipfile.BadZipFile, ValueError, NotImplementedError, OSError):
             return ()
 
+    def member(self, suffix: str) -> bytes | None:
+        """The first member whose name ends so; None where there is none, or it is damaged."""
+        name = next((name for name in self.members if name.endswith(suffix)), None)
+        if name is None:
+            return None
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+                return archive.read(name)
+        except Exception:  # zipfile lets zlib, struct, seek and its own errors out
+            return None
+
+    def check_archive(self) -> None:
+        """Raise InputError unless every member's checksum is right. torch does not look at them."""
+        try:
+            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
+                damaged = archive.testzip()
+        except Exception as error:  # as in `member`
+            raise InputError(
+                f"{self.path}: a damaged zip archive ({type(error).__name__}: {error})"
+            ) from error
+        if damaged is not None:
+            raise InputError(
+                f"{self.path}: {damaged} has a wrong checksum; the file is damaged, save or copy "
+                "the model again"
+            )
+
     @cached_property
     def checkpoint(self) -> object:
         """What torch.load makes of the file with weights_only=True.
@@ -98,6 +124,8 @@ class Source:
             damaged = self.data.startswith(b"PK")
             what = "a damaged or truncated zip archive" if damaged else "not a torch file"
             raise InputError(f"{self.path}: {what}")
+        if zipped:
+            self.check_archive()
         import torch
 
         try:

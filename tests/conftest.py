@@ -1,0 +1,35 @@
+"""What all tests share: Hypothesis profiles and the networks that nobody here wrote."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+# A shared machine makes deadlines flaky; in CI a failure must come back in the next run.
+settings.register_profile("lgncc", deadline=None)
+settings.register_profile("ci", deadline=None, derandomize=True)
+settings.load_profile("ci" if os.environ.get("CI") else "lgncc")
+
+SHARED = Path(__file__).parents[2] / "shared" / "data"
+
+
+def _shared(name: str) -> Path:
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"{path} is not here (it lies beside the repository, not in it)")
+    return path
+
+
+@pytest.fixture
+def tt10_blif() -> Path:
+    """The Tiny Tapeout MNIST network: 256 inputs, 3 layers of 2,550 gates."""
+    return _shared("tt10-mnist16-3x2550.blif")
+
+
+@pytest.fixture
+def difflogic_pt() -> Path:
+    """A difflogic state_dict of 6 x 800 gates, without wiring."""
+    return _shared("difflogic-mnist20-800x6.pt")
