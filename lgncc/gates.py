@@ -7,7 +7,9 @@ bit**. For two fanins a (fanin 0) and b (fanin 1), bit `a + 2*b` is the output.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -15,33 +17,36 @@ import numpy.typing as npt
 
 @dataclass(frozen=True)
 class Gate:
-    """A two-input gate: its truth table, its name, and an infix expression in Verilog.
+    """A two-input gate: truth table, name, Verilog expression, and the same as a function.
 
     The expression uses `{a}` and `{b}` for the fanins; constants are `1'b0` and `1'b1`.
+    The function takes whatever has `~ & | ^` over bits of its own width: numpy words,
+    Amaranth values.
     """
 
     table: int
     name: str
     expression: str
+    function: Callable[[Any, Any], Any]
 
 
 GATES: tuple[Gate, ...] = (
-    Gate(0x0, "false", "1'b0"),
-    Gate(0x1, "nor", "~({a} | {b})"),
-    Gate(0x2, "a_and_not_b", "{a} & ~{b}"),
-    Gate(0x3, "not_b", "~{b}"),
-    Gate(0x4, "not_a_and_b", "~{a} & {b}"),
-    Gate(0x5, "not_a", "~{a}"),
-    Gate(0x6, "xor", "{a} ^ {b}"),
-    Gate(0x7, "nand", "~({a} & {b})"),
-    Gate(0x8, "and", "{a} & {b}"),
-    Gate(0x9, "xnor", "~({a} ^ {b})"),
-    Gate(0xA, "a", "{a}"),
-    Gate(0xB, "a_or_not_b", "{a} | ~{b}"),
-    Gate(0xC, "b", "{b}"),
-    Gate(0xD, "not_a_or_b", "~{a} | {b}"),
-    Gate(0xE, "or", "{a} | {b}"),
-    Gate(0xF, "true", "1'b1"),
+    Gate(0x0, "false", "1'b0", lambda a, b: a ^ a),
+    Gate(0x1, "nor", "~({a} | {b})", lambda a, b: ~(a | b)),
+    Gate(0x2, "a_and_not_b", "{a} & ~{b}", lambda a, b: a & ~b),
+    Gate(0x3, "not_b", "~{b}", lambda a, b: ~b),
+    Gate(0x4, "not_a_and_b", "~{a} & {b}", lambda a, b: ~a & b),
+    Gate(0x5, "not_a", "~{a}", lambda a, b: ~a),
+    Gate(0x6, "xor", "{a} ^ {b}", lambda a, b: a ^ b),
+    Gate(0x7, "nand", "~({a} & {b})", lambda a, b: ~(a & b)),
+    Gate(0x8, "and", "{a} & {b}", lambda a, b: a & b),
+    Gate(0x9, "xnor", "~({a} ^ {b})", lambda a, b: ~(a ^ b)),
+    Gate(0xA, "a", "{a}", lambda a, b: a),
+    Gate(0xB, "a_or_not_b", "{a} | ~{b}", lambda a, b: a | ~b),
+    Gate(0xC, "b", "{b}", lambda a, b: b),
+    Gate(0xD, "not_a_or_b", "~{a} | {b}", lambda a, b: ~a | b),
+    Gate(0xE, "or", "{a} | {b}", lambda a, b: a | b),
+    Gate(0xF, "true", "1'b1", lambda a, b: ~(a ^ a)),
 )
 """Indexed by truth table: `GATES[t].table == t`."""
 

@@ -14,6 +14,7 @@ import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Integers, Tables, Words
 from lgncc.errors import InputError
+from lgncc.gates import GATES
 from lgncc.model import LogicModel, Readout
 from lgncc.netlist import Netlist
 
@@ -89,30 +90,10 @@ class Simulator:
             out = value[netlist.first_gate + start : netlist.first_gate + stop]
             fanins = [value[column] for column in self._fanin[start:stop].T]
             if len(fanins) == 2 and start < stop:
-                out[:] = _gate(int(self._table[start]), *fanins)
+                out[:] = GATES[int(self._table[start])].function(*fanins)
             else:
                 out[:] = _lookup(self._table[start:stop], fanins)
         return value[self._outputs], value[self._next_state]
-
-
-def _gate(table: int, a: Words, b: Words) -> Words:
-    """One two-input function over words: the OR of the rows that are 1."""
-    if table.bit_count() > 2:
-        return ~_gate(table ^ 0xF, a, b)
-    match table:
-        case 0x6:
-            return a ^ b
-        case 0x9:
-            return ~(a ^ b)
-        case 0xA:
-            return a
-        case 0xC:
-            return b
-    result = np.zeros_like(a)
-    for row in range(4):
-        if table >> row & 1:
-            result |= (a if row & 1 else ~a) & (b if row & 2 else ~b)
-    return result
 
 
 def _lookup(tables: Tables, fanins: list[Words]) -> Words:

@@ -1,0 +1,104 @@
+"""Core: a LogicModel as a streaming component, in the `spatial` architecture.
+
+    i ─▶ [register] ─▶ encoder ─▶ network ─▶ [register] ─▶ popcount ─▶ [register] ─▶ argmax ─▶ o
+
+The encoder and the network are one combinational cloud between two registers; the
+readout is registered at each of its stages, which costs few cells and triples Fmax.
+"""
+
+# Amaranth ships no types, so its Component is Any to mypy.
+# mypy: disallow-subclassing-any=False
+
+from __future__ import annotations
+
+from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out
+from lgncc.hw.encoder import ThermometerEncoder
+from lgncc.hw.fabric import Fabric, fabric_text
+from lgncc.hw.readout import ScoreReadout
+
+from lgncc.errors import DesignError
+from lgncc.model import LogicModel
+
+
+class Core(Component):
+    """Answers one input vector a clock cycle, `latency_cycles` after it was accepted.
+
+    Ports: `i`: In(stream of input_width bits), the features packed, feature 0 lowest;
+    `o`: Out(stream of the readout's bits). A stall at `o` holds all stages. Reset
+    discards what is inside.
+
+    input_register: without it `i.payload` must be a register outside and the latency is
+    one cycle less. Raises DesignError for a model with state, or too wide for a wire.
+    """
+
+    initiation_interval = 1
+
+    def __init__(self, model: LogicModel, *, input_register: bool = True) -> None:
+        if model.netlist.n_state:
+            raise DesignError(
+                f"the network has {model.netlist.n_state} state bits; the spatial architecture "
+                "builds stateless networks only"
+            )
+        self.model = model
+        self.input_register = input_register
+        self.encoder = ThermometerEncoder(model.encoder)
+        self.network = Fabric(model.netlist)
+        outputs = len(model.netlist.outputs)
+        self.readout = (
+            None if model.readout.kind == "bits" else ScoreReadout(model.readout, outputs)
+        )
+        out_width = len(self.readout.payload) if self.readout else max(outputs, 1)
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(model.encoder.input_width))),
+                "o": Out(stream.Signature(unsigned(out_width))),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        """Clock edges from the one that accepts a vector to the one that can take its answer."""
+        readout = self.readout.latency if self.readout else 0
+        return int(self.input_register) + 1 + readout
+
+    def extra_verilog(self) -> str | None:
+        """Verilog text that the converted component instantiates, if any."""
+        return fabric_text(self.network)
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.encoder = self.encoder
+        m.submodules.network = self.network
+
+        advance = Signal()  # every stage moves, or none does
+        valid = Signal(self.latency_cycles)
+        m.d.comb += [
+            advance.eq(self.o.ready | ~self.o.valid),
+            self.i.ready.eq(advance),
+            self.o.valid.eq(valid[-1]),
+        ]
+        with m.If(advance):
+            m.d.sync += valid.eq(Cat(self.i.valid, valid))
+
+        vector = self.i.payload
+        if self.input_register:
+            vector = Signal.like(self.i.payload, name="vector", reset_less=True)
+            with m.If(advance):
+                m.d.sync += vector.eq(self.i.payload)
+        bits = Signal(len(self.network.y), reset_less=True)
+        m.d.comb += [self.encoder.x.eq(vector), self.network.x.eq(self.encoder.bits)]
+        with m.If(advance):
+            m.d.sync += bits.eq(self.network.y)
+
+        if self.readout is None:
+            m.d.comb += self.o.payload.eq(bits)
+            return m
+        m.submodules.readout = self.readout
+        m.d.comb += [
+            self.readout.bits.eq(bits),
+            self.readout.enable.eq(advance),
+            self.o.payload.eq(self.readout.payload),
+        ]
+        return m

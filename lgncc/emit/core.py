@@ -1,0 +1,79 @@
+"""The core as one self-contained Verilog-2001 file, with a header that says how to use it."""
+
+from __future__ import annotations
+
+import numpy as np
+
+import lgncc
+from lgncc.hw.core import Core
+from lgncc.hw.readout import score_shape
+from lgncc.model import Encoder, LogicModel
+
+
+def core_verilog(core: Core, name: str = "lgncc_core") -> str:
+    """The Verilog of `core` and all it instantiates; the top module is `name`."""
+    from amaranth.back import verilog
+
+    text = verilog.convert(core, name=name, emit_src=False, strip_internal_attrs=True)
+    return header(core, name) + text + (core.extra_verilog() or "")
+
+
+def header(core: Core, name: str) -> str:
+    """Comment lines: where the model is from, ports, bit order, latency and interval."""
+    model = core.model
+    provenance = model.provenance
+    lines = [
+        f"{name}: a logic-gate network, compiled by lgncc {lgncc.__version__}",
+        f"model: {provenance.frontend}, sha256 {provenance.sha256 or 'unknown'}",
+        f"gates: {model.netlist.n_gates} of two inputs, {model.netlist.depth} levels",
+        "",
+        "clk                 rising edge",
+        "rst                 synchronous, active high; discards what is inside",
+        f"i__payload[{core.encoder.encoder.input_width - 1}:0]  input vector:",
+        *(f"  {line}" for line in describe_input(model.encoder)),
+        "i__valid, i__ready  a vector is accepted at a clock edge where both are 1",
+        f"o__payload[{len(core.o.payload) - 1}:0]  answer:",
+        *(f"  {line}" for line in describe_output(model)),
+        "o__valid, o__ready  an answer is taken at a clock edge where both are 1",
+        "",
+        f"latency: {core.latency_cycles} cycles, from the edge that accepts a vector to the edge",
+        "  that can take its answer",
+        f"initiation interval: {core.initiation_interval} cycle; a stall at o holds every stage",
+    ]
+    return "".join(f"// {line}".rstrip() + "\n" for line in lines)
+
+
+def describe_input(encoder: Encoder) -> list[str]:
+    """Where each feature is in the packed input vector."""
+    if encoder.is_identity:
+        return ["bit j is network input j"]
+    uniform = len(np.unique(np.stack([encoder.bits, encoder.fraction, encoder.signed]), axis=1).T)
+    if uniform == 1:
+        bits = int(encoder.bits[0])
+        return [
+            f"feature j is bits {bits}*j+{bits - 1} to {bits}*j, j = 0 to {encoder.n_features - 1}",
+            f"format {encoder.format_name(0)}"
+            " (u unsigned, s two's complement, digits behind a point: fraction bits)",
+        ]
+    stop = np.cumsum(encoder.bits)
+    return [
+        f"feature {j}: bits {stop[j] - 1} to {stop[j] - encoder.bits[j]}, {encoder.format_name(j)}"
+        for j in range(encoder.n_features)
+    ]
+
+
+def describe_output(model: LogicModel) -> list[str]:
+    """What the payload of an answer means."""
+    readout = model.readout
+    if readout.kind == "bits":
+        return ["bit j is network output j"]
+    if readout.kind == "class":
+        return [
+            f"the class, 0 to {readout.n_classes - 1}: highest score, the lowest index wins a tie"
+        ]
+    shape = score_shape(readout)
+    sign = "two's complement" if shape.signed else "unsigned"
+    return [
+        f"score of class c is bits {shape.width}*c+{shape.width - 1} to {shape.width}*c, {sign}",
+        f"the model's own score is (score + {readout.beta:g}) / {readout.tau:g}",
+    ]
