@@ -60,7 +60,7 @@ def test_unique_wiring_of_a_wide_layer_does_not_list_all_pairs():
 def test_impossible_wirings_say_why():
     with pytest.raises(ValueError, match="5 inputs have 10 pairs, too few for 11 gates"):
         nn.LogicDense(5, 11, wiring="unique")
-    with pytest.raises(ValueError, match="4 gates read at most 8 inputs, not 9.*at least 5 gates"):
+    with pytest.raises(ValueError, match=r"4 gates read at most 8 inputs, not 9.*at least 5 gates"):
         nn.LogicDense(9, 4)
     with pytest.raises(ValueError, match="0 gates is empty"):
         nn.LogicDense(1, 0)

@@ -1,0 +1,324 @@
+"""The native frontend against torch's own forward pass, and against broken files."""
+
+import contextlib
+import io
+import os
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import lgncc.models
+from lgncc import frontends, nn
+from lgncc.errors import InputError
+from lgncc.frontends import GivenFacts, native
+from lgncc.frontends.source import Source
+from lgncc.golden import predict
+
+MODELS = Path(lgncc.models.__file__).parent
+
+
+def read(path, **given_facts):
+    return native.read(Source(Path(path)), GivenFacts(**given_facts))
+
+
+def torch_predictions(model, x):
+    """Integer scores int64 (n, C) and classes (n,) of the framework's discrete forward pass."""
+    *body, group_sum = model.eval()
+    with torch.no_grad():
+        bits = torch.nn.Sequential(*body)(torch.as_tensor(x))
+        counts = bits.long().unflatten(1, (group_sum.classes, -1)).sum(-1)
+        return counts.numpy(), model(torch.as_tensor(x)).argmax(1).numpy()
+
+
+def assert_agrees(path, x):
+    counts, classes = torch_predictions(nn.load(path), x)
+    answer = predict(read(path), x)
+    np.testing.assert_array_equal(answer.scores, counts)
+    np.testing.assert_array_equal(answer.classes, classes)
+
+
+def test_shipped_digits_model_answers_as_torch_and_reaches_its_accuracy():
+    with np.load(MODELS / "digits-test.npz") as data:
+        x, y = data["x"], data["y"]
+    assert (x.shape, x.dtype, y.shape, y.dtype) == ((360, 64), np.uint8, (360,), np.int64)
+    assert_agrees(MODELS / "digits.pt", x)
+    model = frontends.load(MODELS / "digits.pt")
+    accuracy = predict(model, x).accuracy(y)
+    assert accuracy >= 0.92
+    noted = torch.load(MODELS / "digits.pt", weights_only=True)["metadata"]["accuracy_discrete"]
+    assert accuracy == pytest.approx(noted)
+
+
+def test_shipped_test_data_is_held_out_of_scikit_learns_digits():
+    digits = pytest.importorskip("sklearn.datasets").load_digits()
+    with np.load(MODELS / "digits-test.npz") as data:
+        rows = {(*x, y) for x, y in zip(data["x"].tolist(), data["y"].tolist(), strict=True)}
+    known = {(*map(int, x), int(y)) for x, y in zip(digits.data, digits.target, strict=True)}
+    assert len(rows) == 360
+    assert rows <= known
+
+
+@st.composite
+def models(draw):
+    """A random network with its features (n, F), which include format extremes and ties."""
+    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
+    fmt = nn.InputFormat(
+        bits=draw(st.integers(1, 12)), signed=draw(st.booleans()), fraction=draw(st.integers(0, 4))
+    )
+    features, levels = draw(st.integers(2, 6)), draw(st.integers(1, 3))
+    low = -(1 << fmt.bits - 1) if fmt.signed else 0
+    high = low + (1 << fmt.bits) - 1
+    integers = torch.randint(low, high + 1, (70, features), generator=generator)
+    integers[0], integers[1] = low, high
+    # Thresholds on values, between values and outside the format.
+    steps = torch.randint(4 * low - 8, 4 * high + 8, (features, levels), generator=generator)
+    layers = [nn.Thermometer(steps.double() / 4 / 2**fmt.fraction, fmt)]
+    width = features * levels
+    classes = draw(st.integers(1, 5))
+    sizes = [draw(st.integers(15, 30)) for _ in range(draw(st.integers(0, 3)))]
+    for size in [*sizes, classes * draw(st.integers(15, 20))]:
+        layers.append(nn.LogicDense(width, size, init="random", generator=generator))
+        width = size
+    layers.append(nn.GroupSum(classes, tau=draw(st.floats(0.01, 100))))
+    return torch.nn.Sequential(*layers), integers.double().numpy() / 2**fmt.fraction
+
+
+@settings(max_examples=40, deadline=None)
+@given(models())
+def test_random_models_answer_as_torch(tmp_path_factory, case):
+    model, x = case
+    path = tmp_path_factory.mktemp("models") / "m.pt"
+    nn.save(model, path)
+    assert_agrees(path, x)
+
+
+def test_ties_go_to_the_lowest_class(tmp_path):
+    same_bit = torch.tensor([[0, 1, 0, 1], [1, 0, 1, 0]])
+    model = torch.nn.Sequential(nn.LogicDense(2, 4, wiring=same_bit), nn.GroupSum(2))
+    nn.save(model, tmp_path / "m.pt")
+    x = np.array([[0, 0], [0, 1], [1, 0], [1, 1]])
+    answer = predict(read(tmp_path / "m.pt"), x)
+    assert answer.scores.tolist() == [[0, 0], [1, 1], [1, 1], [2, 2]]
+    assert answer.classes.tolist() == [0, 0, 0, 0]
+    assert_agrees(tmp_path / "m.pt", x.astype(np.float32))
+
+
+# What a file says, and what the user may add.
+
+
+@pytest.fixture
+def path(tmp_path):
+    """A small good checkpoint: 3 features of u5 at 0.5 and 2, then 6-8-4 gates, 2 classes."""
+    generator = torch.Generator().manual_seed(0)
+    model = torch.nn.Sequential(
+        nn.Thermometer(torch.tensor([[0.5, 2.0]] * 3), nn.InputFormat(5)),
+        nn.LogicDense(6, 8, generator=generator),
+        nn.LogicDense(8, 4, generator=generator),
+        nn.GroupSum(2, tau=3.0),
+    )
+    nn.save(model, tmp_path / "small.pt", {"seed": 0})
+    return tmp_path / "small.pt"
+
+
+def test_every_fact_has_its_source(path):
+    facts = [str(fact) for fact in read(path).provenance.facts]
+    assert facts == [
+        "network: 6-8-4 (from checkpoint)",
+        "gates: argmax of 16 weights, the first of equals (from checkpoint)",
+        "wiring: connections of every layer (from checkpoint)",
+        "encoder: thermometer x > t, 3 features, 2 thresholds each (from checkpoint)",
+        "input format: u5 (from checkpoint)",
+        "thresholds: 3 moved to the format's next lower value (derived, exact)",
+        "readout: GroupSum, 2 contiguous groups, tau 3 (from checkpoint)",
+        f"torch: {torch.__version__} (from checkpoint)",
+        "seed: 0 (from checkpoint)",
+    ]
+    assert read(path).encoder.threshold.tolist() == [0, 2] * 3
+
+
+def test_bits_in_and_bits_out_need_no_encoder_and_no_readout(tmp_path):
+    path = tmp_path / "bare.pt"
+    nn.save(torch.nn.Sequential(nn.LogicDense(4, 6)), path)
+    model = read(path)
+    assert model.encoder.is_identity
+    assert model.readout.kind == "bits"
+    given_sum = read(path, classes=3, tau=2.0)
+    assert (given_sum.readout.n_classes, given_sum.readout.tau) == (3, 2.0)
+    assert "readout: GroupSum, 3 contiguous groups, tau 2 (given)" in map(
+        str, given_sum.provenance.facts
+    )
+    with pytest.raises(InputError, match=r"bare\.pt: .*6 outputs do not divide into 4 groups"):
+        read(path, classes=4)
+    with pytest.raises(InputError, match=r"bare\.pt: --tau needs --classes"):
+        read(path, tau=2.0)
+
+
+@pytest.mark.parametrize("wrong", [{"classes": 4}, {"tau": 1.0}, {"input_bits": 3}])
+def test_a_given_fact_that_the_file_contradicts_is_an_error(path, wrong):
+    with pytest.raises(InputError, match=r"small\.pt: the file says"):
+        read(path, **wrong)
+    with pytest.raises(InputError, match="--threshold has no meaning"):
+        read(path, threshold=0.5)
+
+
+# Broken files.
+
+
+def mend(path, change):
+    """Apply `change` to the file's content and write it back."""
+    content = torch.load(path, weights_only=True)
+    change(content)
+    torch.save(content, path)
+
+
+def state(name, value):
+    def change(content):
+        content["state"][name] = value(content["state"][name])
+
+    return change
+
+
+def first_set(index, value):
+    def put(tensor):
+        tensor = tensor.clone()
+        tensor[index] = value
+        return tensor
+
+    return put
+
+
+MALFORMED = {
+    "version": (lambda c: c.update(version=2), "format version 2; this lgncc reads version 1"),
+    "format": (lambda c: c.update(format="other"), "not a checkpoint of lgncc.nn"),
+    "no layers": (lambda c: c.pop("layers"), "'layers' is missing; it must be a list"),
+    "state list": (lambda c: c.update(state=[]), "'state' is list; it must be a dict"),
+    "unknown kind": (
+        lambda c: c["layers"][1].update(kind="LogicConv"),
+        r"layer 1 is of unknown kind 'LogicConv'; known kinds are Thermometer, LogicDense, Group",
+    ),
+    "kind a list": (lambda c: c["layers"][1].update(kind=[]), r"unknown kind \[\]"),
+    "layer a number": (lambda c: c["layers"].__setitem__(1, 3), "unknown kind None"),
+    "unknown option": (lambda c: c["layers"][1].update(bias=True), "unknown option 'bias'"),
+    "missing option": (lambda c: c["layers"][3].pop("tau"), "option 'tau' is missing"),
+    "option type": (
+        lambda c: c["layers"][3].update(classes=True),
+        "classes is True; it must be of type int",
+    ),
+    "missing tensor": (lambda c: c["state"].pop("1.weights"), "'1.weights' is missing"),
+    "extra tensor": (
+        lambda c: c["state"].update({"9.weights": torch.zeros(1)}),
+        "state holds '9.weights', which no layer has",
+    ),
+    "float16": (
+        state("1.weights", lambda t: t.half()),
+        "'1.weights' is torch.float16; it must be torch.float32 or torch.float64",
+    ),
+    "not a tensor": (state("1.weights", lambda t: t.tolist()), "'1.weights' is list"),
+    "float wiring": (state("1.connections", lambda t: t.float()), "must be torch.int64"),
+    "strided": (
+        state("1.weights", lambda t: torch.zeros(1).expand(8, 16)),
+        "'1.weights' is not a plain contiguous tensor",
+    ),
+    "sparse": (state("1.weights", lambda t: t.to_sparse()), "not a plain contiguous tensor"),
+    "weights shape": (
+        state("1.weights", lambda t: t[:, :8].clone()),
+        r"weights has shape \(8, 8\); it must be \(8, 16\)",
+    ),
+    "wiring shape": (
+        state("1.connections", lambda t: t[:, :3].clone()),
+        r"must be torch.int64 \(2, 8\)",
+    ),
+    "NaN": (
+        state("1.weights", first_set((5, 0), float("nan"))),
+        "gate 5 has a weight that is not a finite number",
+    ),
+    "infinity": (state("1.weights", first_set((2, 3), float("inf"))), "gate 2 has a weight"),
+    "wiring high": (
+        state("2.connections", first_set((1, 3), 8)),
+        "fanin 1 of gate 3 reads input 8; inputs are 0 to 7",
+    ),
+    "wiring negative": (state("2.connections", first_set((0, 0), -1)), "reads input -1"),
+    "thresholds NaN": (
+        state("0.thresholds", first_set((1, 0), float("nan"))),
+        "threshold 0 of feature 1 is NaN",
+    ),
+    "thresholds shape": (state("0.thresholds", lambda t: t[:2].clone()), "the layer says"),
+    "bits": (lambda c: c["layers"][0].update(bits=40), "1 to 32 bits, not 40"),
+    "tau": (lambda c: c["layers"][3].update(tau=0.0), "tau > 0"),
+    "groups": (lambda c: c["layers"][3].update(classes=3), "do not divide into 3 equal groups"),
+    "huge": (
+        lambda c: c["layers"][1].update(out_features=10**12),
+        "weights has shape",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_malformed_content_is_refused_with_the_place(path, name):
+    change, message = MALFORMED[name]
+    mend(path, change)
+    with pytest.raises(InputError, match=rf"small\.pt: .*{message}"):
+        read(path)
+    with pytest.raises(InputError, match=r"small\.pt: "):
+        nn.load(path)
+
+
+def test_a_pickle_with_code_is_refused_and_not_run(path, tmp_path):
+    class Payload:
+        def __reduce__(self):
+            return os.mkdir, (str(tmp_path / "pwned"),)
+
+    content = torch.load(path, weights_only=True)
+    content["metadata"]["x"] = Payload()
+    torch.save(content, path)
+    with pytest.raises(InputError, match=r"small\.pt: .*could run code"):
+        frontends.load(path)
+    assert not (tmp_path / "pwned").exists()
+
+
+def test_no_file_no_content_and_folders_are_input_errors(tmp_path):
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(InputError, match=r"empty\.pt: the file is empty"):
+        read(tmp_path / "empty.pt")
+    with pytest.raises(InputError, match=r"is a directory"):
+        read(tmp_path)
+    with pytest.raises(InputError, match=r"gone\.pt: cannot be read"):
+        read(tmp_path / "gone.pt")
+
+
+@settings(max_examples=60, deadline=None)
+@given(data=st.data())
+def test_damaged_bytes_never_raise_anything_but_an_input_error(tmp_path_factory, data):
+    good = (MODELS / "digits.pt").read_bytes()
+    at = data.draw(st.integers(0, len(good) - 1))
+    if data.draw(st.booleans(), label="truncate"):
+        damaged = good[:at]
+    else:
+        damaged = good[:at] + bytes([good[at] ^ data.draw(st.integers(1, 255))]) + good[at + 1 :]
+    path = tmp_path_factory.mktemp("damaged") / "broken.pt"
+    path.write_bytes(damaged)
+    with contextlib.suppress(InputError):
+        model = frontends.load(path)
+        # Padding and timestamps of the archive carry nothing; all else is protected.
+        whole = frontends.load(MODELS / "digits.pt")
+        assert np.array_equal(model.netlist.table, whole.netlist.table)
+        assert np.array_equal(model.netlist.fanin, whole.netlist.fanin)
+        assert np.array_equal(model.encoder.threshold, whole.encoder.threshold)
+
+
+def test_other_torch_files_are_not_recognized(path, tmp_path):
+    assert native.recognize(Source(path)) is None
+    torch.save({"0.weights": torch.zeros(3, 16)}, tmp_path / "difflogic.pt")
+    assert "does not say 'lgncc-nn'" in native.recognize(Source(tmp_path / "difflogic.pt"))
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w") as archive:
+        archive.writestr("header.npy", b"")
+    (tmp_path / "other.npz").write_bytes(buffer.getvalue())
+    (tmp_path / "text.blif").write_text(".model x\n")
+    for name in ("other.npz", "text.blif"):
+        assert "not a whole zip archive" in native.recognize(Source(tmp_path / name))
