@@ -7,6 +7,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lgncc.errors import InputError
+
 Ids = npt.NDArray[np.int32]
 """Node ids of a netlist."""
 Tables = npt.NDArray[np.uint64]
@@ -18,8 +20,15 @@ Words = npt.NDArray[np.uint64]
 
 
 def freeze(instance: object, **dtypes: npt.DTypeLike) -> None:
-    """Replace the named fields of a frozen dataclass by read-only copies of their dtype."""
+    """Replace the named fields of a frozen dataclass by read-only copies of their dtype.
+
+    Raises InputError for a number that the dtype cannot hold: numpy would wrap it.
+    """
     for name, dtype in dtypes.items():
-        copy: npt.NDArray[Any] = np.array(getattr(instance, name), dtype=dtype, order="C")
+        given: npt.NDArray[Any] = np.asarray(getattr(instance, name))
+        copy: npt.NDArray[Any] = np.array(given, dtype=dtype, order="C")
+        if given.dtype != copy.dtype and (given != copy).any():
+            first = given[given != copy].flat[0]
+            raise InputError(f"{name} has {first}, which {copy.dtype} cannot hold")
         copy.setflags(write=False)
         object.__setattr__(instance, name, copy)

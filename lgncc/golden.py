@@ -7,6 +7,7 @@ first one lowest.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -160,7 +161,7 @@ def predict(model: LogicModel, x: npt.ArrayLike) -> Predictions:
         )
     n, steps, features = values.shape
     bits = model.encoder.encode(model.encoder.quantize(values.reshape(n * steps, features)))
-    return predict_encoded(model, bits.reshape(n, steps, -1))
+    return predict_encoded(model, bits.reshape(n, steps, model.encoder.n_bits))
 
 
 def predict_encoded(model: LogicModel, bits: Bits) -> Predictions:
@@ -181,6 +182,8 @@ def predict_encoded(model: LogicModel, bits: Bits) -> Predictions:
 def _read_out(readout: Readout, bits: Bits) -> Predictions:
     if readout.kind == "bits":
         return Predictions(bits, None, None)
-    flat = scores(readout, bits.reshape(-1, bits.shape[-1]))
-    score = flat.reshape(*bits.shape[:-1], readout.n_classes)
+    leading, n_outputs = bits.shape[:-1], bits.shape[-1]
+    # Not -1: numpy cannot infer it where there are no samples or no outputs.
+    flat = scores(readout, bits.reshape(math.prod(leading), n_outputs))
+    score = flat.reshape(*leading, readout.n_classes)
     return Predictions(bits, score, classes(score))

@@ -122,7 +122,8 @@ class Encoder:
         if np.isnan(real).any():
             raise InputError(f"encoder: threshold {int(np.argmax(np.isnan(real)))} is NaN")
         # Past either end the bit is constant; clipping keeps that and fits the format.
-        folded = np.clip(np.floor(np.ldexp(real, fraction)), low - 1, high)
+        with np.errstate(over="ignore"):  # infinity is past the end too
+            folded = np.clip(np.floor(np.ldexp(real, fraction)), low - 1, high)
         return cls(
             bits=np.full(n_features, bits, np.int16),
             signed=np.full(n_features, signed),
@@ -171,7 +172,8 @@ class Encoder:
             raise InputError(
                 f"data: x has shape {values.shape}; the model takes (n, {self.n_features})"
             )
-        scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
+        with np.errstate(over="ignore"):  # infinity is out of range too
+            scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
         low, high = _integer_range(self.bits.astype(np.int64), self.signed)
         wrong = ~((scaled == np.floor(scaled)) & (scaled >= low) & (scaled <= high))
         if wrong.any():

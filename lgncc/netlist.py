@@ -19,6 +19,7 @@ from lgncc.errors import InputError
 from lgncc.gates import GATES
 
 MAX_FANINS = 6
+MAX_NODES = 1 << 31  # ids are int32
 LEVEL_BLOCK = 1024  # gates levelized at once; a chain inside a block costs one round a link
 
 
@@ -172,6 +173,8 @@ def validate(netlist: Netlist) -> None:
         )
     if netlist.outputs.ndim != 1:
         raise InputError(f"netlist: outputs has shape {netlist.outputs.shape}; it must be flat")
+    if netlist.n_nodes > MAX_NODES:
+        raise InputError(f"netlist: {netlist.n_nodes} nodes; node ids reach {MAX_NODES - 1}")
     own_id = np.arange(netlist.first_gate, netlist.n_nodes, dtype=np.int32)[:, None]
     wrong = (fanin < 0) | (fanin >= own_id)
     if wrong.any():
