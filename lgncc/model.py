@@ -15,10 +15,10 @@ import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Integers, freeze
 from lgncc.errors import InputError
+from lgncc.facts import ReadoutKind
 from lgncc.netlist import Netlist
 
 Source = Literal["from checkpoint", "given", "derived, exact"]
-ReadoutKind = Literal["class", "scores", "bits"]
 
 READOUT_KINDS: tuple[ReadoutKind, ...] = get_args(ReadoutKind)
 MAX_FEATURE_BITS = 32

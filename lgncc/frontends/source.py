@@ -1,4 +1,4 @@
-"""What every reader starts from: the file, opened once, and the facts the user gives."""
+"""What every reader starts from: the file, opened once."""
 
 from __future__ import annotations
 
@@ -7,51 +7,16 @@ import io
 import pickle
 import zipfile
 from collections.abc import Callable
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import TypeVar
 
 from lgncc.errors import InputError
-from lgncc.model import Fact, LogicModel, Provenance, ReadoutKind
+from lgncc.facts import GivenFacts
+from lgncc.model import Fact, LogicModel, Provenance
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class GivenFacts:
-    """Facts that the user states on the command line because a file may lack them."""
-
-    input_bits: int | None = None
-    input_shape: tuple[int, ...] | None = None
-    input_format: str | None = None
-    classes: int | None = None
-    tau: float | None = None
-    threshold: float | None = None
-    layers: Path | None = None
-    wiring: Path | None = None
-    replay_seed: int | None = None
-    replay_connections: Literal["random", "unique"] | None = None
-    replay_device: Literal["cpu", "cuda"] | None = None
-    replay_split: int | None = None
-    check: Path | None = None
-    check_accuracy: float | None = None
-    trust_pickle: bool = False
-    readout: ReadoutKind | None = None
-
-    def only(self, reader: str, *names: str) -> None:
-        """Raise InputError if a fact is given that this reader has no use for.
-
-        Ignoring it would let the user believe that it had an effect. `readout` is used
-        by all readers.
-        """
-        default = GivenFacts()
-        for field in fields(self):
-            if field.name in (*names, "readout"):
-                continue
-            if getattr(self, field.name) != getattr(default, field.name):
-                option = "--" + field.name.replace("_", "-")
-                raise InputError(f"{option} has no meaning for a {reader} file; leave it out")
 
 
 @dataclass(frozen=True)
