@@ -5,8 +5,9 @@ from __future__ import annotations
 import hashlib
 import io
 import pickle
+import re
 import zipfile
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -79,10 +80,17 @@ class Source:
 
     @cached_property
     def checkpoint(self) -> object:
-        """What torch.load makes of the file with weights_only=True.
+        """What torch.load makes of the file where it holds tensors and plain containers alone.
 
-        Raises InputError where it is no torch file, is damaged, or holds more than
-        tensors and plain containers.
+        Raises InputError where it is no torch file, is damaged, or holds more.
+        """
+        return self.unpickle({})
+
+    def unpickle(self, stand_ins: Mapping[str, type]) -> object:
+        """What torch.load(weights_only=True) makes of the file.
+
+        stand_ins: by the full name of a pickled class, the class to build in its place;
+        nothing is imported. Raises InputError as `checkpoint` does.
         """
         zipped = any(name.endswith("/data.pkl") for name in self.members)
         if not zipped and not self.data.startswith(b"\x80"):
@@ -93,19 +101,23 @@ class Source:
             self.check_archive()
         import torch
 
+        known = [(stand_in, name) for name, stand_in in stand_ins.items()]
         try:
-            loaded: object = torch.load(
-                io.BytesIO(self.data), weights_only=True, map_location="cpu"
-            )
+            with torch.serialization.safe_globals(known):
+                loaded: object = torch.load(
+                    io.BytesIO(self.data), weights_only=True, map_location="cpu"
+                )
         except pickle.UnpicklingError as error:
-            first_line = str(error).strip().splitlines()[0]
+            named = re.search(r"GLOBAL (\S+)", str(error))
+            what = named[1] if named else str(error).strip().splitlines()[0]
             raise InputError(
                 f"{self.path}: holds pickled objects besides tensors, which could run code, so it "
-                f"was not loaded ({first_line}); save the state dict instead"
+                f"was not loaded ({what}); save the state dict instead"
             ) from error
         except Exception as error:  # torch raises whatever a damaged stream makes of its parser
+            first_line = (str(error).strip() or "no reason given").splitlines()[0]
             raise InputError(
-                f"{self.path}: torch cannot load it ({type(error).__name__}: {error}); "
+                f"{self.path}: torch cannot load it ({type(error).__name__}: {first_line}); "
                 "the file is damaged or truncated"
             ) from error
         return loaded

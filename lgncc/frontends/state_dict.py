@@ -56,6 +56,10 @@ class StateDict:
     def shape(self, key: str) -> tuple[int, ...]:
         return tuple(self._tensors[key].shape)
 
+    def dtype(self, key: str) -> str:
+        """`float32`: what `take` may widen, for rules that depend on how values round."""
+        return str(self._tensors[key].dtype).removeprefix("torch.")
+
     def describe(self, limit: int = 6) -> str:
         """`0.weights (8000, 16), 1.weights (8000, 16), ...` for messages."""
         shown = [f"{key} {self.shape(key)}" for key in self.keys[:limit]]
