@@ -6,6 +6,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict
+from operator import index
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 from typing import Any
@@ -87,9 +88,10 @@ def save_model(model: LogicModel, path: Path) -> None:
 def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
     """Every array of an .npz, pickles refused. Raises InputError where it is not one."""
     try:
-        with np.load(path, allow_pickle=False) as file:
-            if not isinstance(file, np.lib.npyio.NpzFile):
-                raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
+        file = np.load(path, allow_pickle=False)
+        if not isinstance(file, np.lib.npyio.NpzFile):
+            raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
+        with file:
             arrays = {name: file[name] for name in file.files}
     except InputError:
         raise
@@ -108,7 +110,7 @@ def load_model(path: Path) -> LogicModel:
         raise InputError(f"{path}: an .npz without a header array; not written by lgncc")
     try:
         header: Any = json.loads(arrays["header"].astype(np.uint8).tobytes())
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: the header is not JSON: {error}") from error
     if not isinstance(header, dict) or header.get("format") != FORMAT:
         raise InputError(f"{path}: the header does not say {FORMAT!r}; not written by lgncc")
@@ -132,7 +134,7 @@ def load_model(path: Path) -> LogicModel:
         return LogicModel(
             encoder=Encoder(**parts["encoder"]),
             netlist=Netlist(**parts["netlist"], **_netlist_header(header["netlist"])),
-            readout=Readout(**parts["readout"], **header["readout"]),
+            readout=Readout(**parts["readout"], **_readout_header(header["readout"])),
             provenance=_provenance(header["provenance"]),
         )
     except InputError as error:
@@ -143,10 +145,14 @@ def load_model(path: Path) -> LogicModel:
 
 def _netlist_header(fields: Mapping[str, Any]) -> dict[str, Any]:
     return {
-        "n_inputs": int(fields["n_inputs"]),
+        "n_inputs": index(fields["n_inputs"]),
         "input_names": tuple(map(str, fields["input_names"])),
         "output_names": tuple(map(str, fields["output_names"])),
     }
+
+
+def _readout_header(fields: Mapping[str, Any]) -> dict[str, Any]:
+    return {**fields, "tau": float(fields["tau"]), "beta": float(fields["beta"])}
 
 
 def _provenance(fields: Mapping[str, Any]) -> Provenance:

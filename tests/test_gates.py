@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from lgncc import gates
@@ -28,6 +29,16 @@ def test_the_expression_says_what_the_table_says(gate):
     python = gate.expression.replace("1'b", "")
     for a, b in ROWS:
         assert eval(python.format(a=a, b=b)) & 1 == output(gate.table, a, b), (a, b)
+
+
+@pytest.mark.parametrize("gate", GATES, ids=lambda gate: gate.name)
+def test_the_function_says_what_the_table_says_on_every_bit_of_a_word(gate):
+    rows = np.arange(64)
+    a, b = (np.packbits(rows >> slot & 1).view(np.uint64) for slot in (0, 1))
+    expected = [output(gate.table, row & 1, row >> 1 & 1) for row in range(64)]
+    assert np.unpackbits(gate.function(a, b).view(np.uint8)).tolist() == expected
+    for value_a, value_b in ROWS:
+        assert gate.function(value_a, value_b) & 1 == output(gate.table, value_a, value_b)
 
 
 def test_the_named_tables_are_the_functions_of_their_names():

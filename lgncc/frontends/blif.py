@@ -93,6 +93,7 @@ def _parse(text: str, path: str) -> _Blif:
     heads: list[list[str]] = []
     covers: list[tuple[int, str]] = []
     at: list[int] = []
+    models = 0
     for number, stop in zip(statements, [*statements[1:], len(lines)], strict=True):
         keyword, *names = lines[number].split()
         if keyword == ".names":
@@ -103,6 +104,9 @@ def _parse(text: str, path: str) -> _Blif:
             at.append(number)
             continue
         _reject_rows(lines, number + 1, stop, path)
+        models += keyword == ".model"
+        if models > 1:
+            raise InputError(f"{path}:{number + 1}: a second .model; flatten the design first")
         if keyword in ports:
             ports[keyword] += names
         elif keyword == ".latch":
@@ -115,9 +119,10 @@ def _parse(text: str, path: str) -> _Blif:
                 f"{path}:{number + 1}: {keyword} is not read; flatten and map the design to "
                 f".names first (in yosys: flatten; abc -lut {MAX_FANINS}; write_blif)"
             )
-    tables = dict.fromkeys(covers, 0)
-    for (arity, cover), number in dict(zip(covers, at, strict=True)).items():
-        tables[arity, cover] = _table(arity, cover, f"{path}:{number + 1}")
+    tables: dict[tuple[int, str], int] = {}
+    for (arity, cover), number in zip(covers, at, strict=True):
+        if (arity, cover) not in tables:  # few are distinct
+            tables[arity, cover] = _table(arity, cover, f"{path}:{number + 1}")
     return _Blif(
         inputs=ports[".inputs"],
         outputs=ports[".outputs"],
