@@ -33,9 +33,9 @@ REPORTS = 10
 
 @dataclass(frozen=True)
 class Recipe:
-    """Chosen on validation splits of the training part; the test part had no say.
+    """Chosen on validation splits of the training part.
 
-    thresholds: of every pixel; just below a multiple of 4 they cost one LUT4 each.
+    thresholds: of every pixel; each of these reads at most 4 of its 5 bits, one LUT4.
     jitter: standard deviation of the noise on the pixels in training, as augmentation.
     """
 
