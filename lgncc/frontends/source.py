@@ -17,6 +17,8 @@ from lgncc.errors import InputError
 from lgncc.facts import GivenFacts
 from lgncc.model import Fact, LogicModel, Provenance
 
+__all__ = ["GivenFacts", "Reader", "Source"]
+
 T = TypeVar("T")
 
 
