@@ -8,10 +8,10 @@ import numpy as np
 
 from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
-from lgncc.errors import InputError
-from lgncc.frontends.source import GivenFacts, Reader, Source
+from lgncc.facts import GivenFacts
+from lgncc.frontends.common import group_readout
+from lgncc.frontends.source import Reader, Source
 from lgncc.model import Encoder, Fact, LogicModel, Readout
-from lgncc.model import Source as Origin
 
 if TYPE_CHECKING:
     from lgncc.nn import GroupSum, Thermometer
@@ -29,7 +29,7 @@ def recognize(source: Source) -> str | None:
 
 
 def read(source: Source, given: GivenFacts) -> LogicModel:
-    """Raises InputError where the file is malformed or a given fact contradicts it."""
+    """Raises InputError where the file is malformed or a given fact contradicts it or has no use."""
     from lgncc.nn import GroupSum, LogicDense, Thermometer
     from lgncc.nn.checkpoint import read as read_checkpoint
 
@@ -92,23 +92,15 @@ def _encoder(layer: Thermometer | None, n_bits: int, facts: list[Fact]) -> Encod
 def _readout(
     layer: GroupSum | None, n_outputs: int, source: Source, given: GivenFacts, facts: list[Fact]
 ) -> Readout:
-    """GroupSum of the file, else as given, else the outputs leave as bits."""
-    if layer is not None:
-        classes = source.agree("classes", layer.classes, given.classes)
-        tau = source.agree("tau", layer.tau, given.tau)
-    elif given.classes is not None:
-        classes, tau = given.classes, 1.0 if given.tau is None else given.tau
-    elif given.tau is not None:
-        raise InputError(f"{source.path}: --tau needs --classes; without them, bits are read")
-    else:
-        facts.append(Fact("readout", "none, the outputs leave as bits", "from checkpoint"))
-        return Readout.bits()
-    origin: Origin = "given" if layer is None else "from checkpoint"
-    facts.append(Fact("readout", f"GroupSum, {classes} contiguous groups, tau {tau:g}", origin))
-    try:
-        return Readout.group_sum(n_outputs, classes, tau=tau)
-    except InputError as error:
-        raise InputError(f"{source.path}: {error}") from error
+    if layer is None:
+        readout, more = group_readout(source, n_outputs, given)
+        facts += more
+        return readout
+    classes = source.agree("classes", layer.classes, given.classes)
+    tau = source.agree("tau", layer.tau, given.tau)
+    groups = f"GroupSum, {classes} contiguous groups, tau {tau:g}"
+    facts.append(Fact("readout", groups, "from checkpoint"))
+    return Readout.group_sum(n_outputs, classes, tau=tau)
 
 
 READER = Reader("native", recognize, read)
