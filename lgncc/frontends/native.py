@@ -29,7 +29,7 @@ def recognize(source: Source) -> str | None:
 
 
 def read(source: Source, given: GivenFacts) -> LogicModel:
-    """Raises InputError where the file is malformed or a given fact contradicts it or has no use."""
+    """Raises InputError for a malformed file, or a given fact that contradicts it."""
     from lgncc.nn import GroupSum, LogicDense, Thermometer
     from lgncc.nn.checkpoint import read as read_checkpoint
 
