@@ -18,9 +18,9 @@ from amaranth.lib import stream
 from amaranth.lib.crc import catalog
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import Component, In, Out
-from lgncc.hw.slip import CheckedToken, Token
 
 from lgncc.host.frames import ErrorCode, FrameType, bytes_for
+from lgncc.hw.slip import CheckedToken, Token
 
 # `code` is an ErrorCode or 0; then `infer` tells INFER from IDENT.
 Request = StructLayout({"seq": 8, "infer": 1, "code": range(max(ErrorCode) + 1)})
@@ -90,7 +90,7 @@ class RequestReceiver(Component):
             },
         )
         following = Signal(self.State)
-        m.d.comb += following.eq(state + 1)
+        m.d.comb += following.eq(_next(m, state, self.State))
         with m.If((state == self.State.LENGTH_HIGH) & ~infer):
             m.d.comb += following.eq(self.State.CRC_LOW)
         with m.If((state == self.State.PAYLOAD) & (index != self.in_bytes - 1)):
@@ -125,7 +125,7 @@ class ResponseTransmitter(Component):
     """Requests to response frames: RESULT with the next `result`, IDENT or ERROR.
 
     Ports: `request`: In(stream of Request), one at a time; `result`: In(stream of out_width
-    bits), taken after its last byte was sent, so that no copy is needed; `o`: Out(stream of
+    bits), taken with its last byte, so that no copy is needed; `o`: Out(stream of
     Token). `ident` is the payload of the IDENT reply.
     """
 
@@ -151,9 +151,12 @@ class ResponseTransmitter(Component):
         m = Module()
         out_bytes = bytes_for(self.out_width)
         state = Signal(self.State)
-        data = Signal(8)
         covered = Signal()
-        m.submodules.crc = crc = _Checksum(data, covered, state == self.State.START)
+        m.submodules.crc = crc = _Checksum(
+            self.o.payload.data,
+            self.o.valid & self.o.ready & covered,
+            state == self.State.START,
+        )
         request = Signal(Request, reset_less=True)
         index = Signal(range(max(out_bytes, len(self.ident))), reset_less=True)
 
@@ -185,26 +188,31 @@ class ResponseTransmitter(Component):
             self.State.CRC_LOW: crc.crc[:8],
             self.State.CRC_HIGH: crc.crc[8:],
         }
-        sent = Signal()
+        # `step` moves the next token into the register `o`. That it waits for `o` to be empty
+        # costs a cycle a byte, and lets the checksum be taken of `o`: `state` is one ahead there.
+        step = Signal()
+        waits = (state == self.State.START) & is_result & ~self.result.valid
         m.d.comb += [
+            step.eq((state != self.State.IDLE) & ~waits & ~self.o.valid),
+            covered.eq((state > self.State.TYPE) & (state <= self.State.CRC_LOW)),
             self.request.ready.eq(state == self.State.IDLE),
-            self.o.valid.eq(state != self.State.IDLE),
-            self.o.payload.end.eq((state == self.State.START) | (state == self.State.STOP)),
-            data.eq(_by_state(m, state, fields)),
-            self.o.payload.data.eq(data),
-            sent.eq(self.o.valid & self.o.ready),
-            covered.eq(sent & (state >= self.State.TYPE) & (state <= self.State.PAYLOAD)),
         ]
-        with m.If((state == self.State.START) & is_result):
-            m.d.comb += self.o.valid.eq(self.result.valid)
+        with m.If(self.o.ready):
+            m.d.sync += self.o.valid.eq(0)
+        with m.If(step):
+            m.d.sync += [
+                self.o.valid.eq(1),
+                self.o.payload.data.eq(_by_state(m, state, fields)),
+                self.o.payload.end.eq((state == self.State.START) | (state == self.State.STOP)),
+            ]
 
-        with m.If(sent | (self.request.valid & self.request.ready)):
-            m.d.sync += state.eq(state + 1)
-        with m.If(sent & (state == self.State.STOP)):
+        with m.If(step | (self.request.valid & self.request.ready)):
+            m.d.sync += state.eq(_next(m, state, self.State))
+        with m.If(step & (state == self.State.STOP)):
             m.d.sync += state.eq(self.State.IDLE)
         with m.If(state == self.State.IDLE):
             m.d.sync += [request.eq(self.request.payload), index.eq(0)]
-        with m.If(sent & (state == self.State.PAYLOAD)):
+        with m.If(step & (state == self.State.PAYLOAD)):
             m.d.sync += index.eq(index + 1)
             with m.If(last_byte):
                 m.d.comb += self.result.ready.eq(is_result)
@@ -244,6 +252,11 @@ def _by_state(m: Module, state: Any, values: dict[Any, Any]) -> Any:
             with m.Case(case):
                 m.d.comb += chosen.eq(value)
     return chosen
+
+
+def _next(m: Module, state: Any, states: type[IntEnum]) -> Any:
+    """The state after the current one. As a table: `+ 1` would cost a carry chain besides."""
+    return _by_state(m, state, {state: state + 1 for state in states})
 
 
 def _byte(vector: Any, index: Any) -> Any:

@@ -24,7 +24,7 @@ CheckedToken = StructLayout({"data": 8, "end": 1, "bad": 1})
 
 
 class SLIPDecoder(Component):
-    """Bytes to tokens, combinationally; a damaged frame's remaining bytes are swallowed.
+    """Bytes to tokens, through one register; a damaged frame's remaining bytes are swallowed.
 
     Ports: `i`: In(stream of 8 bits); `lost`: In(1), strobe: a byte was lost after the one now
     offered on `i`, if any; `o`: Out(stream of CheckedToken).
@@ -49,15 +49,15 @@ class SLIPDecoder(Component):
         is_end = byte == END
         is_esc = (byte == ESC) & ~escaped
         malformed = escaped & (byte != ESC_END) & (byte != ESC_ESC)
-        swallow = Signal()
-        m.d.comb += [
-            swallow.eq(~is_end & (is_esc | malformed | bad)),
-            self.o.valid.eq(self.i.valid & ~swallow),
-            self.i.ready.eq(self.o.ready | swallow),
-            self.o.payload.end.eq(is_end),
-            self.o.payload.bad.eq(bad | escaped),
-            self.o.payload.data.eq(Mux(escaped, Mux(byte == ESC_END, END, ESC), byte)),
-        ]
+        swallow = ~is_end & (is_esc | malformed | bad)
+        m.d.comb += self.i.ready.eq(~self.o.valid | self.o.ready)
+        with m.If(self.i.ready):
+            m.d.sync += self.o.valid.eq(self.i.valid & ~swallow)
+            m.d.sync += [
+                self.o.payload.end.eq(is_end),
+                self.o.payload.bad.eq(bad | escaped),
+                self.o.payload.data.eq(Mux(escaped, Mux(byte == ESC_END, END, ESC), byte)),
+            ]
         with m.If(self.i.valid & self.i.ready):
             m.d.sync += [
                 escaped.eq(is_esc),

@@ -9,7 +9,7 @@ and `overflow` strobes; a byte without its stop bit is dropped and `error` strob
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Const, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.cdc import FFSynchronizer
 from amaranth.lib.wiring import Component, In, Out
@@ -22,7 +22,7 @@ MIN_DIVISOR = 4  # fewer samples a bit and "the middle" may be an edge
 
 def divisor(clock_hz: float, baud: float) -> int:
     """Clock cycles a bit; InputError where the nearest whole number misses the baud rate."""
-    where = f"uart: {baud:g} baud from a {clock_hz / 1e6:g} MHz clock"
+    where = f"uart: {baud:.0f} baud from a {clock_hz / 1e6:g} MHz clock"
     if not (clock_hz > 0 and baud > 0):
         raise InputError(f"{where}: both must be positive.")
     cycles = round(clock_hz / baud)
@@ -61,12 +61,12 @@ class UARTReceiver(Component):
         rx = Signal(init=1)
         m.submodules.synchronizer = FFSynchronizer(self.rx, rx, init=1)
 
-        timer = Signal(range(self.divisor), reset_less=True)
+        timer = Signal(range(self.divisor))
         sample = Signal()
-        m.d.comb += sample.eq(timer == 0)
-        m.d.sync += timer.eq(timer - 1)
-        with m.If(sample):
-            m.d.sync += timer.eq(self.divisor - 1)
+        m.d.comb += sample.eq(timer == self.divisor // 2)
+        m.d.sync += timer.eq(timer + 1)
+        with m.If(timer == self.divisor - 1):
+            m.d.sync += timer.eq(0)
 
         # The shift register is also what `data` shows: the bits of an overflowing byte are
         # counted but not shifted in, which saves a holding register.
@@ -79,7 +79,7 @@ class UARTReceiver(Component):
 
         with m.FSM():
             with m.State("Idle"):
-                m.d.sync += timer.eq(self.divisor // 2 - 1)
+                m.d.sync += timer.eq(0)
                 with m.If(~rx):
                     m.next = "Start"
             with m.State("Start"), m.If(sample):
@@ -109,7 +109,7 @@ class UARTReceiver(Component):
 
 
 class UARTTransmitter(Component):
-    """Bytes to the wire.
+    """Bytes to the wire, each taken at the edge of a bit time.
 
     Ports: `data`: In(stream of 8 bits); `tx`: Out(1), idle high, driven by a register.
     """
@@ -121,19 +121,15 @@ class UARTTransmitter(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         timer = Signal(range(self.divisor))
+        step = timer == self.divisor - 1
+        m.d.sync += timer.eq(Mux(step, 0, timer + 1))
         # Start bit, data, stop bit; zeros follow. When only the stop bit is left the value is 1,
         # which is also the idle state, so that no bit counter is needed.
         shift = Signal(10, init=1)
-        m.d.comb += self.tx.eq(shift[0])
-        with m.If(timer != 0):
-            m.d.sync += timer.eq(timer - 1)
-        with m.Elif(shift[1:] != 0):
-            m.d.sync += [shift.eq(shift[1:]), timer.eq(self.divisor - 1)]
-        with m.Else():
-            m.d.comb += self.data.ready.eq(1)
-            with m.If(self.data.valid):
-                m.d.sync += [
-                    shift.eq(Cat(Const(0, 1), self.data.payload, Const(1, 1))),
-                    timer.eq(self.divisor - 1),
-                ]
+        is_last = shift[1:] == 0
+        m.d.comb += [self.tx.eq(shift[0]), self.data.ready.eq(step & is_last)]
+        with m.If(step & ~is_last):
+            m.d.sync += shift.eq(shift[1:])
+        with m.If(self.data.valid & self.data.ready):
+            m.d.sync += shift.eq(Cat(Const(0, 1), self.data.payload, Const(1, 1)))
         return m
