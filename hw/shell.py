@@ -20,11 +20,11 @@ from typing import Any
 
 from amaranth.hdl import Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect
+
+from lgncc.host.frames import PROTOCOL_VERSION, Ident, bytes_for
 from lgncc.hw.link import RequestReceiver, ResponseTransmitter
 from lgncc.hw.slip import SLIPDecoder, SLIPEncoder
 from lgncc.hw.uart import UARTReceiver, UARTTransmitter
-
-from lgncc.host.frames import PROTOCOL_VERSION, Ident, bytes_for
 
 
 class Shell(Component):

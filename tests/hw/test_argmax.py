@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Argmax against numpy.argmax (first of the largest), with ties the rule, not the exception."""
 
 from __future__ import annotations
@@ -8,9 +9,9 @@ from amaranth.hdl import signed, unsigned
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lgncc.hw.argmax import Argmax
 
 from lgncc.errors import LgnccError
+from lgncc.hw.argmax import Argmax
 
 
 def check(dut, vectors):

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Popcount against Python's own bit count, and a count that loses a bit is noticed."""
 
 from __future__ import annotations
@@ -10,9 +11,9 @@ from amaranth.hdl import Cat, Const
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from lgncc.hw.popcount import MAX_WIDTH, Popcount
 
 from lgncc.errors import LgnccError
+from lgncc.hw.popcount import MAX_WIDTH, Popcount
 
 
 def check(dut, vectors):
