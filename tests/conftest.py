@@ -11,6 +11,7 @@ from hypothesis import settings
 # A shared machine makes deadlines flaky; in CI a failure must come back in the next run.
 settings.register_profile("lgncc", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
+settings.register_profile("thorough", deadline=None, max_examples=2000)  # --hypothesis-profile
 settings.load_profile("ci" if os.environ.get("CI") else "lgncc")
 
 SHARED = Path(__file__).parents[2] / "shared" / "data"

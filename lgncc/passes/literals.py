@@ -45,8 +45,8 @@ def rebuild(netlist: Netlist, fanin: Ids, table: SmallTables, literal: Integers)
     originals, twin = np.unique(nodes[inverted], return_inverse=True)
     nodes[inverted] = netlist.n_nodes + twin
 
-    gate = originals - netlist.first_gate
-    is_gate = gate >= 0
+    is_gate = originals >= netlist.first_gate
+    gate = np.where(is_gate, originals - netlist.first_gate, 0)
     twin_fanin = np.where(
         is_gate[:, None], fanin[gate], np.stack([originals, np.zeros_like(originals)], axis=1)
     )

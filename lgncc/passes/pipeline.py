@@ -76,12 +76,20 @@ class Optimized:
     rung: Rung
 
 
-def parse_passes(names: str) -> tuple[Step, ...]:
-    """The pipeline that `--passes fold,strash,dead` asks for. Raises InputError."""
-    unknown = [name for name in names.split(",") if name not in PASSES]
+def choose_pipeline(level: int, passes: str | None = None) -> tuple[Step, ...]:
+    """The pipeline of -O, or the one that `--passes fold,strash` spells out.
+
+    Raises InputError for an unknown level or pass.
+    """
+    if passes is None:
+        if level not in LEVELS:
+            raise InputError(f"-O {level}: this version has levels {', '.join(map(str, LEVELS))}")
+        return LEVELS[level]
+    names = passes.split(",")
+    unknown = [name for name in names if name not in PASSES]
     if unknown:
         raise InputError(f"--passes: unknown {', '.join(unknown)}; known are {', '.join(PASSES)}")
-    return tuple(PASSES[name] for name in names.split(","))
+    return tuple(PASSES[name] for name in names)
 
 
 def optimize(
@@ -110,6 +118,11 @@ def optimize(
         applications.append(application)
         if on_pass:
             on_pass(application, netlist)
+        if _ports(netlist) != _ports(before):
+            raise DesignError(
+                f"pass {name}: changed the network's ports, their names or the reset values; "
+                "this is a defect of lgncc: please report it, and compile with -O 0 meanwhile"
+            )
         if not np.array_equal(_simulate(netlist, block), expected):
             raise DesignError(
                 f"pass {name}: changed the network's answers on random samples; this is a defect "
@@ -131,6 +144,11 @@ def _applied(pipeline: tuple[Step, ...], netlist: Netlist) -> Iterator[tuple[str
                 yield one.name, netlist, time.perf_counter() - started
             if netlist.n_gates >= gates_before:
                 break
+
+
+def _ports(netlist: Netlist) -> tuple[object, ...]:
+    names = (netlist.input_names, netlist.output_names)
+    return (netlist.n_inputs, len(netlist.outputs), *names, netlist.reset.tolist())
 
 
 def _simulate(netlist: Netlist, block: tuple[Words, ...]) -> Words:

@@ -97,8 +97,9 @@ def _run_abc(before: Netlist, after: Netlist, timeout_s: float) -> str:
 
 def _confirm(before: Netlist, after: Netlist, verdict: str) -> Equivalence:
     """The printed counterexample, checked by simulation; unlisted inputs are free, so 0."""
-    pattern = re.search(r"^Input pattern:(.*)$", verdict, re.MULTILINE)
-    assignments = re.findall(r"pi(\d+)=([01])", pattern[1] if pattern else "")
+    # `INPUT: pi0 = 1'h1` lists every input; `Input pattern: pi0=1`, all that an older ABC
+    # prints, only those that the first differing output of the first netlist reads.
+    assignments = re.findall(r"\bpi(\d+)(?:=| = 1'h)([01])", verdict)
     sources = np.zeros(before.n_inputs + before.n_state, np.bool_)
     for index, bit in assignments:
         sources[int(index)] = bit == "1"
@@ -136,12 +137,12 @@ def explain(before: LogicModel, after: LogicModel, found: Equivalence) -> str:
     assert found.counterexample is not None
     assert found.differing is not None
     inputs = found.counterexample[: before.netlist.n_inputs]
+    n_outputs = len(before.netlist.outputs)
     names = [
-        before.netlist.output_name(int(i))
-        for i in found.differing
-        if i < len(before.netlist.outputs)
+        before.netlist.output_name(i) if i < n_outputs else f"next s{i - n_outputs}"
+        for i in found.differing[:4].tolist()
     ]
-    lines = [f"{len(found.differing)} outputs differ, first: {', '.join(names[:4])}"]
+    lines = [f"{len(found.differing)} outputs differ, first: {', '.join(names)}"]
     features = decode(before.encoder, inputs)
     if features is None:
         ones = np.flatnonzero(inputs).tolist()
