@@ -1,0 +1,306 @@
+"""The iCE40 flow: judged without tools where it can be, and (slow) from HDL to bitstream."""
+
+import json
+import random
+import re
+import shutil
+import subprocess
+
+import pytest
+from amaranth.hdl import Elaboratable, Instance, Module, Signal
+from amaranth.lib.wiring import Component, In, Out
+
+from lgncc.boards import load_board
+from lgncc.errors import DesignError
+from lgncc.flow import ice40
+from lgncc.flow.platform import elaborate
+from lgncc.flow.result import Usage, require_fit
+from lgncc.flow.tools import Tool, find_tool
+from lgncc.flow.workspace import Workspace
+
+BOARD = load_board("icebreaker")
+PREFIXES = {"shell.core.network": "network", "shell.core.encoder": "encoder"}
+
+
+class Network(Elaboratable):
+    """An external Verilog module behind registers, `width` bits in and out."""
+
+    def __init__(self, width):
+        self.x = Signal(width)
+        self.y = Signal(width)
+
+    def elaborate(self, _platform):
+        m = Module()
+        m.submodules.fabric = Instance("fabric", i_x=self.x, o_y=self.y)
+        return m
+
+
+class Core(Elaboratable):
+    """A network under a name that its parent also gives to a signal, so Amaranth renames it."""
+
+    def __init__(self, width):
+        self.width = width
+        self.x = Signal(width)
+        self.y = Signal(width)
+
+    def elaborate(self, _platform):
+        m = Module()
+        m.submodules.network = inner = Network(self.width)
+        named_alike = Signal(self.width, name="network")
+        m.d.comb += [inner.x.eq(self.x), named_alike.eq(inner.y)]
+        m.d.sync += self.y.eq(named_alike)
+        return m
+
+
+class LoopThrough(Component):
+    """rx to tx, a counter, and a network whose answer is mixed into tx."""
+
+    rx: In(1)
+    tx: Out(1)
+
+    def __init__(self, width):
+        self.width = width
+        super().__init__()
+
+    def elaborate(self, _platform):
+        m = Module()
+        counter = Signal(self.width)
+        m.submodules.core = core = Core(self.width)
+        shift = Signal(self.width)
+        m.d.sync += [counter.eq(counter + 1), shift.eq((shift << 1) ^ core.y)]
+        m.d.comb += [core.x.eq(counter), self.tx.eq(self.rx ^ shift[-1])]
+        return m
+
+
+def fabric(width, gates, seed=0):
+    """Verilog of a random network: chains of `gates` xor-and steps over all inputs."""
+    rng = random.Random(seed)
+    wires = [f"x[{i}]" for i in range(width)]
+    lines = [f"module fabric(input [{width - 1}:0] x, output [{width - 1}:0] y);"]
+    for i in range(gates):
+        a, b, c, d = rng.sample(wires[-4 * width :], 4)
+        lines.append(f"  wire n{i} = {a} ^ ({b} & {c}) ^ {d};")
+        wires.append(f"n{i}")
+    outputs = [f"^{{{', '.join(wires[width + i :: width])}}}" for i in range(width)]
+    lines += [f"  assign y[{i}] = {text};" for i, text in enumerate(outputs)]
+    return "\n".join([*lines, "endmodule", ""])
+
+
+def test_elaborate_gives_the_boards_pins_and_clock():
+    # iCEBreaker schematic: UART on pins 6 and 9, 12 MHz clock on 35.
+    design = elaborate(BOARD, LoopThrough(8), {"fabric.v": "module fabric; endmodule"})
+    commands = [
+        line.split() for line in design.constraints.splitlines() if not line.startswith("#")
+    ]
+    pins = {pin: port for command, port, pin in commands if command == "set_io"}
+    assert sorted(pins) == ["35", "6", "9"]
+    assert "rx" in pins["6"]
+    assert "tx" in pins["9"]
+    assert ["set_frequency", pins["35"], "12.0"] in commands
+    assert design.clock_hz == 12_000_000
+    assert design.hdl == {"fabric.v": "module fabric; endmodule"}
+    assert "module \\top.shell.core" in design.rtlil
+
+
+def test_elaborate_is_the_same_text_every_time_and_holds_no_paths():
+    first, second = (elaborate(BOARD, LoopThrough(8)) for _ in range(2))
+    assert first == second
+    assert "/" not in re.sub(r'attribute \\\w+ ".*?"', "", first.rtlil).replace("//", "")
+    assert __file__ not in first.rtlil
+
+
+def test_a_component_may_bring_its_own_files():
+    class Bringing(LoopThrough):
+        def elaborate(self, platform):
+            platform.add_file("own.v", "// own\n")
+            return super().elaborate(platform)
+
+    assert elaborate(BOARD, Bringing(8)).hdl == {"own.v": "// own\n"}
+
+
+def test_breakdown_sums_to_all_logic_cells(tmp_path):
+    cells = {
+        "shell.core.network.y_LC": "network",
+        "$flatten\\shell.core.network.$abc$1_LC": "network",
+        "shell.core$3.network$12.z_LC": "network",
+        "shell.core.network_LC": "readout",  # a cell of core whose name only begins alike
+        "shell.core.networks.y_LC": "readout",
+        "shell.core.y_DFFLC": "readout",
+        "shell.rx_LC": "shell",
+        "$nextpnr_ICESTORM_LC_0": "shell",
+        "$PACKER_GND": "shell",
+    }
+    top = {name: {"type": "ICESTORM_LC"} for name in cells} | {"pin": {"type": "SB_IO"}}
+    path = tmp_path / "placed.json"
+    path.write_text(json.dumps({"modules": {"top": {"cells": top}}}))
+    prefixes = {"shell.core": "readout", "shell.core.network": "network", "shell.enc": "encoder"}
+    parts = list(cells.values())
+    assert ice40.breakdown(path, prefixes, "ICESTORM_LC") == {
+        part: parts.count(part) for part in ("readout", "network", "encoder", "shell")
+    }
+
+
+def test_what_does_not_fit_is_named_with_used_and_available():
+    usage = {"ICESTORM_LC": Usage(6102, 5280), "ICESTORM_RAM": Usage(1, 30)}
+    with pytest.raises(DesignError) as error:
+        require_fit(BOARD, usage, "counted after synthesis")
+    assert str(error.value) == (
+        "the design does not fit iCEBreaker (ice40 up5k), counted after synthesis:\n"
+        "    logic cells, ICESTORM_LC: needs 6,102 of 5,280 (116 %)\n"
+        "  Use a smaller network (fewer gates, fewer outputs a class) or a larger board."
+    )
+
+
+def test_a_full_board_fits():
+    require_fit(BOARD, {"ICESTORM_LC": Usage(5280, 5280)}, "counted after synthesis")
+
+
+def test_cells_are_counted_as_the_resources_they_occupy(tmp_path):
+    types = {"SB_LUT4": 10, "SB_CARRY": 3, "SB_DFF": 6, "SB_DFFESR": 7, "SB_RAM40_4K": 2}
+    (tmp_path / "stat.json").write_text(json.dumps({"design": {"num_cells_by_type": types}}))
+    usage = ice40.cell_usage(BOARD, tmp_path / "stat.json")
+    assert usage["ICESTORM_LC"] == Usage(13, 5280)  # 13 flip-flops need 13 cells
+    assert usage["ICESTORM_RAM"] == Usage(2, 30)
+    assert usage["ICESTORM_SPRAM"] == Usage(0, 4)
+
+
+LOG = """Info: Packing constants..
+Info: Device utilisation:
+Info: \t         ICESTORM_LC:    {lc:>5}/   5280   {percent:>3}%
+Info: \t        ICESTORM_RAM:       0/     30     0%
+ERROR: {error}
+"""
+
+
+def fail_with(tmp_path, log):
+    """Place and route by a program that prints `log` and exits with 255, as nextpnr does."""
+    script = tmp_path / "nextpnr"
+    script.write_text(f"#!/bin/sh\ncat <<'END'\n{log}END\nexit 255\n")
+    script.chmod(0o755)
+    (tmp_path / "top.json").write_text("{}")
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+    tool = Tool("nextpnr-ice40", (str(script),), "0", "test")
+    with pytest.raises(DesignError) as error:
+        ice40.place_and_route(workspace, tool, BOARD, tmp_path / "top.json", "", seed=1)
+    return str(error.value)
+
+
+def test_a_placer_that_runs_out_of_cells_is_a_design_that_does_not_fit(tmp_path):
+    log = LOG.format(lc=5412, percent=102, error="Unable to place cell 'a_LC'")
+    message = fail_with(tmp_path, log)
+    assert "ICESTORM_LC: needs 5,412 of 5,280 (102 %)" in message
+    assert f"{tmp_path}/out/work/place-and-route.partial/nextpnr.log" in message
+
+
+def test_a_router_that_gives_up_is_told_with_how_full_the_device_is(tmp_path):
+    message = fail_with(tmp_path, LOG.format(lc=5200, percent=98, error="Failed to route arc 3"))
+    assert message.startswith("nextpnr-ice40 failed (exit code 255): ERROR: Failed to route arc 3")
+    assert "takes 5,200 of 5,280 logic cells" in message
+    assert "--seed" in message
+
+
+def test_a_failure_before_packing_is_not_called_a_matter_of_size(tmp_path):
+    message = fail_with(tmp_path, "ERROR: Failed to open JSON file\n")
+    assert "Failed to open JSON file" in message
+    assert "logic cells" not in message
+
+
+def test_a_target_frequency_replaces_the_boards(tmp_path):
+    netlist = tmp_path / "top.json"
+    netlist.write_text("{}")
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+    pcf = "set_io clk 35\nset_frequency clk 12.0\n"
+    step = ice40.place_and_route(
+        workspace, Tool("true", ("true",), "0", ""), BOARD, netlist, pcf, seed=1, target_mhz=33.5
+    )
+    assert (step.folder / "top.pcf").read_text() == "set_io clk 35\nset_frequency clk 33.5\n"
+
+
+@pytest.fixture(scope="module")
+def small(tmp_path_factory):
+    """One real build of a small design, shared by the tests that look at it."""
+    out = tmp_path_factory.mktemp("small") / "out"
+    design = elaborate(BOARD, LoopThrough(8), {"fabric.v": fabric(8, 60)})
+
+    def build(**options):
+        workspace = Workspace(out)
+        workspace.begin()
+        return ice40.build(workspace, BOARD, design, PREFIXES, **options)
+
+    return build
+
+
+@pytest.mark.slow
+def test_a_small_design_becomes_a_bitstream(small):
+    result = small()
+    # The iCE40 bitstream starts with a comment block (ff 00) and then the preamble 7eaa997e.
+    assert b"\x7e\xaa\x99\x7e" in result.bitstream.read_bytes()[:64]
+    assert result.met
+    (clock,) = result.timing
+    assert (clock.clock, clock.target_mhz) == ("clk12", 12.0)
+    assert clock.fmax_mhz > 12
+    assert not list(result.bitstream.parent.parent.glob("*.partial"))
+
+
+@pytest.mark.slow
+def test_the_parts_sum_to_what_nextpnr_counts(small):
+    result = small()
+    assert sum(result.breakdown.values()) == result.utilization["ICESTORM_LC"].used
+    assert result.breakdown["network"] > 20
+    assert result.breakdown["shell"] > 20
+    assert result.breakdown["encoder"] == 0
+
+
+@pytest.mark.slow
+def test_the_board_file_states_what_nextpnr_says_is_there(small):
+    available = {name: usage.available for name, usage in small().utilization.items()}
+    assert BOARD.capacity.items() <= available.items()
+
+
+@pytest.mark.slow
+def test_a_rerun_is_cached_and_another_seed_repeats_only_routing(small):
+    small()
+    assert [step.cached for step in small().steps] == [True, True, True]
+    assert [step.cached for step in small(seed=2).steps] == [True, False, False]
+
+
+@pytest.mark.slow
+def test_a_missed_target_is_a_result_not_an_exception(small):
+    result = small(target_mhz=400)
+    assert not result.met
+    assert result.timing[0].target_mhz == pytest.approx(400, rel=1e-3)
+    assert result.bitstream.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not shutil.which("icebox_vlog"), reason="fpga-icestorm is not installed")
+def test_the_bitstream_reads_back_as_verilog(small):
+    asc = small().routed
+    verilog = subprocess.run(["icebox_vlog", "-s", str(asc)], capture_output=True, check=True)
+    assert b"module chip" in verilog.stdout
+
+
+@pytest.mark.slow
+def test_an_oversize_design_stops_after_synthesis_with_what_to_do(tmp_path):
+    design = elaborate(BOARD, LoopThrough(64), {"fabric.v": fabric(64, 6500)})
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+    steps = []
+    with pytest.raises(DesignError) as error:
+        ice40.build(workspace, BOARD, design, PREFIXES, progress=steps.append)
+    assert steps == ["synthesize"]
+    found = re.search(r"ICESTORM_LC: needs ([\d,]+) of 5,280", str(error.value))
+    assert found is not None
+    assert int(found[1].replace(",", "")) > 5280
+    assert "larger board" in str(error.value)
+
+
+@pytest.mark.slow
+def test_hdl_that_yosys_refuses_is_reported_with_its_line(tmp_path):
+    design = elaborate(BOARD, LoopThrough(8), {"fabric.v": "module fabric(;\n"})
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+    with pytest.raises(DesignError, match=r"fabric\.v:1: .*syntax error"):
+        ice40.synthesize(workspace, find_tool("yosys"), BOARD, design, PREFIXES)
