@@ -18,9 +18,15 @@ __all__ = ["GivenFacts", "Reader", "Source", "load", "readers"]
 
 def readers() -> tuple[Reader, ...]:
     """Every family that lgncc reads, in the order in which errors list them."""
-    from lgncc.frontends import blif, native, npz
+    from lgncc.frontends import blif, native, npz, torchlogix, torchlogix_circuit
 
-    return (native.READER, npz.READER, blif.READER)
+    return (
+        native.READER,
+        npz.READER,
+        blif.READER,
+        torchlogix.READER,
+        torchlogix_circuit.READER,
+    )
 
 
 def load(path: Path, given: GivenFacts | None = None, frontend: str | None = None) -> LogicModel:
