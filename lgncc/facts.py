@@ -32,6 +32,20 @@ class GivenFacts:
         Literal["raw", "light", "warp"] | None,
         "How gates follow from weights, where shapes leave it open (torchlogix).",
     ] = None
+    activation: Annotated[
+        Literal["sigmoid", "sin", "linear"] | None,
+        "What makes truth-table entries of weights (IWP).",
+    ] = None
+    cell: Annotated[
+        Literal["recompute", "feedforward"] | None,
+        "Whether an update network sees its own last answer (recurrent).",
+    ] = None
+    thermometer: Annotated[
+        Path | None, "NPZ file with the thresholds that make bits of features."
+    ] = None
+    randperm: Annotated[
+        Path | None, "NPZ file with the order in which GroupSum takes outputs, or none (torch_dwn)."
+    ] = None
     wiring: Annotated[Path | None, "NPZ file with the connections that a state dict lacks."] = None
     replay_seed: Annotated[int | None, "Redraw the connections from this seed; needs --check."] = (
         None

@@ -18,12 +18,24 @@ __all__ = ["GivenFacts", "Reader", "Source", "load", "readers"]
 
 def readers() -> tuple[Reader, ...]:
     """Every family that lgncc reads, in the order in which errors list them."""
-    from lgncc.frontends import blif, native, npz, torchlogix, torchlogix_circuit
+    from lgncc.frontends import (
+        blif,
+        difflogic,
+        iwp,
+        llnn,
+        native,
+        npz,
+        torchlogix,
+        torchlogix_circuit,
+    )
 
     return (
         native.READER,
         npz.READER,
         blif.READER,
+        difflogic.READER,
+        iwp.READER,
+        llnn.READER,
         torchlogix.READER,
         torchlogix_circuit.READER,
     )

@@ -103,7 +103,9 @@ class Source:
             self.check_archive()
         import torch
 
-        known = [(stand_in, name) for name, stand_in in stand_ins.items()]
+        known: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
+            (stand_in, name) for name, stand_in in stand_ins.items()
+        ]
         try:
             with torch.serialization.safe_globals(known):
                 loaded: object = torch.load(
