@@ -19,14 +19,17 @@ __all__ = ["GivenFacts", "Reader", "Source", "load", "readers"]
 def readers() -> tuple[Reader, ...]:
     """Every family that lgncc reads, in the order in which errors list them."""
     from lgncc.frontends import (
+        aiger,
         blif,
         difflogic,
+        dwn,
         iwp,
         llnn,
         native,
         npz,
         torchlogix,
         torchlogix_circuit,
+        verilog,
     )
 
     return (
@@ -38,6 +41,9 @@ def readers() -> tuple[Reader, ...]:
         llnn.READER,
         torchlogix.READER,
         torchlogix_circuit.READER,
+        dwn.READER,
+        aiger.READER,
+        verilog.READER,
     )
 
 
