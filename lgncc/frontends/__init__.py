@@ -27,6 +27,7 @@ def readers() -> tuple[Reader, ...]:
         llnn,
         native,
         npz,
+        recurrent,
         torchlogix,
         torchlogix_circuit,
         verilog,
@@ -42,6 +43,7 @@ def readers() -> tuple[Reader, ...]:
         torchlogix.READER,
         torchlogix_circuit.READER,
         dwn.READER,
+        recurrent.READER,
         aiger.READER,
         verilog.READER,
     )
