@@ -21,6 +21,7 @@ def readers() -> tuple[Reader, ...]:
     from lgncc.frontends import (
         aiger,
         blif,
+        convlogic,
         difflogic,
         dwn,
         iwp,
@@ -42,6 +43,7 @@ def readers() -> tuple[Reader, ...]:
         llnn.READER,
         torchlogix.READER,
         torchlogix_circuit.READER,
+        convlogic.READER,
         dwn.READER,
         recurrent.READER,
         aiger.READER,
