@@ -5,9 +5,6 @@ When several scores are the largest, **the lowest index wins**; `Argmax._upper_w
 place where that rule is implemented.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any

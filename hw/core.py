@@ -6,19 +6,16 @@ The encoder and the network are one combinational cloud between two registers; t
 readout is registered at each of its stages, which costs few cells and triples Fmax.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
+
+from lgncc.errors import DesignError
 from lgncc.hw.encoder import ThermometerEncoder
 from lgncc.hw.fabric import Fabric, fabric_text
 from lgncc.hw.readout import ScoreReadout
-
-from lgncc.errors import DesignError
 from lgncc.model import LogicModel
 
 
@@ -35,7 +32,9 @@ class Core(Component):
 
     initiation_interval = 1
 
-    def __init__(self, model: LogicModel, *, input_register: bool = True) -> None:
+    def __init__(
+        self, model: LogicModel, *, input_register: bool = True, network_register: bool = True
+    ) -> None:
         if model.netlist.n_state:
             raise DesignError(
                 f"the network has {model.netlist.n_state} state bits; the spatial architecture "
@@ -43,6 +42,7 @@ class Core(Component):
             )
         self.model = model
         self.input_register = input_register
+        self.network_register = network_register
         self.encoder = ThermometerEncoder(model.encoder)
         self.network = Fabric(model.netlist)
         outputs = len(model.netlist.outputs)
@@ -61,7 +61,7 @@ class Core(Component):
     def latency_cycles(self) -> int:
         """Clock edges from the one that accepts a vector to the one that can take its answer."""
         readout = self.readout.latency if self.readout else 0
-        return int(self.input_register) + 1 + readout
+        return self.input_register + self.network_register + readout
 
     def extra_verilog(self) -> str | None:
         """Verilog text that the converted component instantiates, if any."""
@@ -89,8 +89,11 @@ class Core(Component):
                 m.d.sync += vector.eq(self.i.payload)
         bits = Signal(len(self.network.y), reset_less=True)
         m.d.comb += [self.encoder.x.eq(vector), self.network.x.eq(self.encoder.bits)]
-        with m.If(advance):
-            m.d.sync += bits.eq(self.network.y)
+        if self.network_register:
+            with m.If(advance):
+                m.d.sync += bits.eq(self.network.y)
+        else:
+            m.d.comb += bits.eq(self.network.y)
 
         if self.readout is None:
             m.d.comb += self.o.payload.eq(bits)

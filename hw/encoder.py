@@ -1,14 +1,11 @@
 """Thermometer encoder: features to network inputs, one comparator a threshold."""
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Signal
+from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.model import Encoder
@@ -45,8 +42,28 @@ class ThermometerEncoder(Component):
         return m
 
     def _compare(self, m: Module, feature: int, threshold: int, start: int) -> Any:
-        raw = self.x[start : start + int(self.encoder.bits[feature])]
-        value = raw.as_signed() if self.encoder.signed[feature] else raw
-        above = Signal(name=f"x{feature}_above_{threshold}".replace("-", "m"))
-        m.d.comb += above.eq(value > threshold)
+        width = int(self.encoder.bits[feature])
+        value = self.x[start : start + width]
+        if self.encoder.signed[feature]:
+            # Two's complement compares as unsigned once the sign bits are inverted.
+            value = Cat(value[:-1], ~value[-1])
+            threshold += 1 << (width - 1)
+        above = Signal(name=f"x{feature}_above_{threshold}")
+        m.d.comb += above.eq(greater_than(value, threshold))
         return above
+
+
+def greater_than(value: Any, threshold: int) -> Any:
+    """`value > threshold` for unsigned bits, as a chain of ANDs and ORs from the lowest bit.
+
+    A comparison with a constant is a third of a LUT4 a bit as logic; as arithmetic,
+    synthesis makes it a carry chain of a whole cell a bit.
+    """
+    if threshold < 0:
+        return Const(1, 1)
+    if threshold >= 1 << len(value):
+        return Const(0, 1)
+    above: Any = Const(0, 1)
+    for index in range(len(value)):
+        above = value[index] & above if threshold >> index & 1 else value[index] | above
+    return above

@@ -6,9 +6,6 @@ statement a gate. Large ones are Verilog text that the component instantiates: t
 cost of a gate is a line.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any

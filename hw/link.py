@@ -5,9 +5,6 @@ stored. The first fault decides the error code and the rest of the frame is skip
 is only passed on after its END. docs/reference/link-protocol.md is the specification.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from enum import IntEnum

@@ -11,9 +11,6 @@ there are none; what they would shorten, the final addition does on the carry ch
 logic cell a bit.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any

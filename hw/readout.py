@@ -1,8 +1,5 @@
 """Readout: output bits to scores or a class, as popcounts and an argmax."""
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any
@@ -11,10 +8,10 @@ import numpy as np
 from amaranth.hdl import Cat, Module, Shape, Signal
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import Component, In, Out
-from lgncc.hw.argmax import Argmax
-from lgncc.hw.popcount import Popcount
 
 from lgncc.arrays import Ids
+from lgncc.hw.argmax import Argmax
+from lgncc.hw.popcount import Popcount
 from lgncc.model import Readout
 
 

@@ -11,9 +11,6 @@ One request is in flight; the next frame may arrive while its response is sent, 
 until the core takes it.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from typing import Any

@@ -4,9 +4,6 @@ A frame is what stands between two END bytes, and END occurs nowhere else, so th
 happens to one frame, the next begins at a known place.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from amaranth.hdl import Module, Mux, Signal

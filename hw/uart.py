@@ -4,9 +4,6 @@ The wire has no back-pressure. A byte that arrives while the last one is not yet
 and `overflow` strobes; a byte without its stop bit is dropped and `error` strobes.
 """
 
-# Amaranth ships no types, so its Component is Any to mypy.
-# mypy: disallow-subclassing-any=False
-
 from __future__ import annotations
 
 from amaranth.hdl import Cat, Const, Module, Mux, Signal

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 import lgncc
+from lgncc.errors import DesignError
 from lgncc.hw.core import Core
 from lgncc.hw.readout import score_shape
 from lgncc.model import Encoder, LogicModel
@@ -14,8 +15,21 @@ def core_verilog(core: Core, name: str = "lgncc_core") -> str:
     """The Verilog of `core` and all it instantiates; the top module is `name`."""
     from amaranth.back import verilog
 
-    text = verilog.convert(core, name=name, emit_src=False, strip_internal_attrs=True)
+    text: str = verilog.convert(core, name=name, emit_src=False, strip_internal_attrs=True)
     return header(core, name) + text + (core.extra_verilog() or "")
+
+
+def core_rtlil(core: Core, name: str = "lgncc_core") -> str:
+    """The RTLIL of `core`. Raises DesignError where its network is too large for RTLIL alone."""
+    from amaranth.back import rtlil
+
+    if core.extra_verilog() is not None:
+        raise DesignError(
+            f"the network's {core.model.netlist.n_gates:,} gates are written as Verilog text; "
+            "export with --format verilog and read that into yosys"
+        )
+    text: str = rtlil.convert(core, name=name, emit_src=False)
+    return text
 
 
 def header(core: Core, name: str) -> str:

@@ -1,0 +1,5 @@
+"""`python -m lgncc` is `lgncc`."""
+
+from lgncc.cli import main
+
+main()

@@ -1,0 +1,224 @@
+"""The command line: each command parses, calls one function and prints its result."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated, Literal
+
+import typer
+
+from lgncc.console import Steps, existing, run, stdout, with_facts
+from lgncc.facts import GivenFacts
+
+app = typer.Typer(
+    help="Compile trained logic-gate networks to verified bitstreams on open FPGAs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+
+Model = Annotated[Path, typer.Argument(help="Checkpoint; the family is detected by its content.")]
+Frontend = Annotated[str | None, typer.Option(help="Reader to use instead of detection.")]
+Json = Annotated[bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")]
+Level = Annotated[int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes.")]
+Passes = Annotated[str | None, typer.Option(help="Passes to run instead of -O: fold,strash,dead.")]
+BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
+
+
+@app.command("compile")
+@with_facts
+def compile_(
+    model: Model,
+    board: Annotated[str, typer.Option(help="Name of a board, or a board file (.toml).")],
+    given: GivenFacts,
+    out: Annotated[
+        Path | None, typer.Option(help="Build folder. Default: build/MODEL-BOARD")
+    ] = None,
+    level: Level = 1,
+    passes: Passes = None,
+    seed: Annotated[int, typer.Option(help="Seed of place and route.")] = 1,
+    data: Annotated[Path | None, typer.Option(help="NPZ with x and y: report accuracy.")] = None,
+    verify: Annotated[
+        Literal["none", "fast", "full"], typer.Option(help="full adds RTL simulation.")
+    ] = "fast",
+    as_json: Json = False,
+    frontend: Frontend = None,
+) -> None:
+    """Compile a checkpoint to a verified bitstream."""
+    from lgncc.compiler import Options, compile_model
+    from lgncc.report.terminal import render
+
+    folder = out or Path("build", f"{model.stem}-{Path(board).stem}")
+    options = Options(
+        board=board,
+        out=folder,
+        level=level,
+        passes=passes,
+        seed=seed,
+        data=data,
+        verify=verify,
+    )
+    with Steps() as steps:
+        report = compile_model(model, options, given, frontend, steps)
+    if as_json:
+        print(report.to_json())
+    else:
+        stdout.print(render(report.to_dict()))
+    report.require_timing()
+
+
+@app.command()
+@with_facts
+def inspect(
+    model: Model, given: GivenFacts, as_json: Json = False, frontend: Frontend = None
+) -> None:
+    """Say what a checkpoint holds, and how each fact is known."""
+    from lgncc.frontends import load
+    from lgncc.report.inspection import inspect_model
+
+    inspection = inspect_model(load(model, given, frontend))
+    print(inspection.to_json() if as_json else "\n".join(inspection.lines()))
+
+
+@app.command("eval")
+@with_facts
+def eval_(
+    model: Model,
+    data: Annotated[Path, typer.Option(help="NPZ with x (n, features) and optionally y (n,).")],
+    given: GivenFacts,
+    out: Annotated[Path | None, typer.Option(help="Write predictions to this NPZ.")] = None,
+    as_json: Json = False,
+    frontend: Frontend = None,
+) -> None:
+    """Answer samples with the golden model; with labels, report its accuracy."""
+    from lgncc.dataset import load_data
+    from lgncc.frontends import load
+    from lgncc.report.evaluation import evaluate
+
+    evaluation = evaluate(load(model, given, frontend), load_data(data))
+    if out:
+        evaluation.save(out)
+    print(evaluation.to_json() if as_json else "\n".join(evaluation.lines()))
+
+
+@app.command()
+@with_facts
+def export(
+    model: Model,
+    given: GivenFacts,
+    out: Annotated[Path, typer.Option(help="File to write.")],
+    format: Annotated[
+        Literal["verilog", "rtlil", "aiger", "npz"],
+        typer.Option(help="verilog and rtlil: the core; aiger: the network; npz: the model."),
+    ],
+    level: Level = 1,
+    passes: Passes = None,
+    verify: Annotated[
+        Literal["none", "fast"], typer.Option(help="none: do not prove the passes.")
+    ] = "fast",
+    dump_after: Annotated[
+        str | None, typer.Option(help="Print the netlist after each run of this pass.")
+    ] = None,
+    frontend: Frontend = None,
+) -> None:
+    """Optimize a checkpoint and write it for another tool."""
+    from lgncc.emit.export import export_model
+
+    with Steps() as steps:
+        optimized = export_model(
+            model,
+            out,
+            format,
+            given=given,
+            frontend=frontend,
+            level=level,
+            passes=passes,
+            prove=verify != "none",
+            dump_after=dump_after,
+            notice=steps,
+        )
+    rung = optimized.rung
+    stdout.print(f"{out}: {optimized.model.netlist.n_gates:,} gates; {rung.result}: {rung.detail}")
+
+
+@app.command()
+def verify(
+    build_dir: BuildDir,
+    rung: Annotated[str | None, typer.Option(help="Only this rung: passes, rtl, board.")] = None,
+    data: Annotated[
+        Path | None, typer.Option(help="NPZ with x: simulate these samples too.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Climb the verification ladder of a finished build."""
+    from lgncc.dataset import load_data
+    from lgncc.report.terminal import render_ladder
+    from lgncc.verify.ladder import climb
+
+    with Steps() as steps:
+        rungs = climb(existing(build_dir), rung, load_data(data) if data else None, steps)
+    results = [vars(one) for one in rungs]
+    if as_json:
+        print(json.dumps(results, indent=1))
+    else:
+        stdout.print(render_ladder(results))
+
+
+@app.command()
+def report(build_dir: BuildDir, as_json: Json = False) -> None:
+    """Show the report of a finished build again."""
+    from lgncc.report.build_report import read_report
+    from lgncc.report.terminal import render
+
+    found = read_report(existing(build_dir))
+    if as_json:
+        print(json.dumps(found, indent=1))
+    else:
+        stdout.print(render(found))
+
+
+@app.command()
+def boards(as_json: Json = False) -> None:
+    """List the boards that lgncc builds for."""
+    from lgncc.boards import list_boards, load_board
+
+    known = [load_board(name) for name in list_boards()]
+    if as_json:
+        rows = [
+            {"name": b.name, "title": b.title, "part": f"{b.family} {b.part}", "url": b.url}
+            for b in known
+        ]
+        print(json.dumps(rows, indent=1))
+        return
+    for b in known:
+        cells = b.capacity[b.logic_cells]
+        print(f"{b.name:16} {b.title}, {b.family} {b.part}, {cells:,} logic cells, {b.url}")
+
+
+@app.command()
+def doctor(as_json: Json = False) -> None:
+    """Say which tool comes from where, and what is missing."""
+    from lgncc.flow import tools
+
+    with Steps() as steps:
+        steps("looking for tools")
+        rows = tools.doctor()
+    if as_json:
+        from dataclasses import asdict
+
+        print(json.dumps([asdict(row) for row in rows], indent=1))
+    else:
+        for row in rows:
+            mark = "ok" if row.found else "optional" if row.optional else "MISSING"
+            print(f"{mark:8} {row.tool:16} {row.version:20} {row.source}")
+            if not row.found:
+                print(f"{'':8} {'':16} needed for {row.needed_for}: {row.fix}")
+    if any(not row.found and not row.optional for row in rows):
+        raise typer.Exit(3)
+
+
+def main() -> None:
+    """Entry point of the `lgncc` command."""
+    run(app)

@@ -1,0 +1,205 @@
+"""The composition of the stages: a checkpoint in, a verified bitstream and a report out."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import numpy as np
+
+from lgncc.boards import Board, load_board
+from lgncc.dataset import Dataset, load_data
+from lgncc.emit.board import BoardDesign, emit_board
+from lgncc.flow import ice40
+from lgncc.flow.platform import SHELL
+from lgncc.flow.result import FlowResult, Usage, require_fit
+from lgncc.flow.workspace import Workspace
+from lgncc.frontends import GivenFacts, load
+from lgncc.golden import predict
+from lgncc.model import LogicModel
+from lgncc.passes.inputs import PruneInputs
+from lgncc.passes.pipeline import choose_pipeline, optimize
+from lgncc.report.build_report import (
+    AccuracySection,
+    ArchSection,
+    BoardSection,
+    BuildReport,
+    ClockTiming,
+    ModelSection,
+    NetlistSection,
+    StepSection,
+)
+from lgncc.report.figures import latency_us, throughput_samples_per_s
+from lgncc.storage import save_model
+from lgncc.verify.frontend import check_frontend
+
+Verify = Literal["none", "fast", "full"]
+Notice = Callable[[str], None]
+
+DEFAULT_LEVEL = 1
+
+PARTS = {
+    f"{SHELL}.core.encoder": "encoder",
+    f"{SHELL}.core.network": "network",
+    f"{SHELL}.core": "network",  # the registers between network and readout
+    f"{SHELL}.core.readout": "readout",
+}
+"""Part of each hierarchical name, for the breakdown; the rest is the shell."""
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the user chose. `data` and `verify` add checks; they never change the design."""
+
+    board: str
+    out: Path
+    level: int = DEFAULT_LEVEL
+    passes: str | None = None
+    seed: int = 1
+    data: Path | None = None
+    verify: Verify = "fast"
+
+
+@dataclass
+class Stopwatch:
+    """Announces each stage and notes its seconds for the report."""
+
+    notice: Notice
+    steps: list[StepSection] = field(default_factory=list)
+
+    @contextmanager
+    def step(self, name: str) -> Iterator[None]:
+        self.notice(name)
+        started = time.perf_counter()
+        yield
+        self.steps.append(StepSection(name, round(time.perf_counter() - started, 3), False))
+
+
+def compile_model(
+    path: Path,
+    options: Options,
+    given: GivenFacts | None = None,
+    frontend: str | None = None,
+    notice: Notice = lambda _: None,
+) -> BuildReport:
+    """Read `path`, build it for the board, and leave everything in `options.out`.
+
+    Where timing is missed the report says so and there is no bitstream. Raises
+    LgnccError; then nothing in the folder looks finished.
+    """
+    watch = Stopwatch(notice)
+    board = load_board(options.board)
+    pipeline = choose_pipeline(options.level, options.passes)
+    data = load_data(options.data) if options.data else None
+    with watch.step("read"):
+        model = load(path, given, frontend)
+        accuracy = measure_accuracy(model, data)
+    workspace = Workspace(options.out)
+    workspace.begin()
+
+    rungs = []
+    if options.verify != "none":
+        with watch.step("check frontend"):
+            rungs.append(check_frontend(path, model, data.x if data else None))
+    with watch.step("optimize"):
+        optimized = optimize(model, pipeline, prove=options.verify != "none")
+        rungs.append(optimized.rung)
+        lowered = PruneInputs().apply(optimized.model)
+    _require_registers_fit(lowered, board)
+    with watch.step("emit"):
+        design = emit_board(lowered, board)
+    flow = ice40.build(workspace, board, design.placed, PARTS, seed=options.seed, progress=notice)
+    watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
+
+    artifacts = _publish(workspace, model, optimized.model, design, flow)
+    if options.verify == "full":
+        from lgncc.verify.rtl import check_rtl
+
+        with watch.step("simulate"):
+            rungs += check_rtl(workspace.out, data, notice)
+    report = BuildReport(
+        model=_model_section(path, model),
+        netlist=NetlistSection(
+            gates_in=model.netlist.n_gates,
+            gates_out=lowered.netlist.n_gates,
+            luts=flow.luts,
+            levels=lowered.netlist.depth,
+            outputs=len(lowered.netlist.outputs),
+        ),
+        arch=ArchSection(
+            name="spatial",
+            reason="the only architecture so far; one sample a clock cycle",
+            latency_cycles=design.core.latency_cycles,
+            initiation_interval=design.core.initiation_interval,
+        ),
+        board=BoardSection(board.name, f"{board.family} {board.part}-{board.package}"),
+        utilization=dict(flow.utilization),
+        breakdown=dict(flow.breakdown),
+        timing={t.clock: ClockTiming(t.fmax_mhz, t.target_mhz, t.met) for t in flow.timing},
+        throughput_samples_per_s=throughput_samples_per_s(design, board),
+        latency_us=latency_us(design, board),
+        accuracy=accuracy,
+        verification=rungs,
+        steps=watch.steps,
+        artifacts=artifacts,
+        tools={tool.name: f"{tool.version} ({tool.source})" for tool in flow.tools},
+    )
+    workspace.publish(report.to_json().encode(), "report.json")
+    if flow.met:
+        workspace.finish(flow.tools)
+    return report
+
+
+def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection | None:
+    """Of the golden model; None without labels or without classes."""
+    if data is None or data.y is None or model.readout.kind == "bits":
+        return None
+    golden = predict(model, data.x).accuracy(data.y)
+    return AccuracySection(str(data.path), len(data.y), golden)
+
+
+def _require_registers_fit(model: LogicModel, board: Board) -> None:
+    """Stop before synthesis where the output registers alone are too many."""
+    distinct = len(np.unique(model.netlist.outputs))
+    usage = {board.logic_cells: Usage(distinct, board.capacity[board.logic_cells])}
+    require_fit(board, usage, "counting only the registers of the network's outputs")
+
+
+def _publish(
+    workspace: Workspace,
+    model: LogicModel,
+    optimized: LogicModel,
+    design: BoardDesign,
+    flow: FlowResult,
+) -> dict[str, str]:
+    """Copy what the user gets into the build folder; the paths by what they are."""
+    work = workspace.out / "work"
+    artifacts = {
+        "verilog": workspace.publish(design.core_text.encode(), "core.v"),
+        "board_verilog": workspace.publish(design.board_text.encode(), "board.v"),
+    }
+    for name, kept in (("model", model), ("optimized_model", optimized)):
+        save_model(kept, work / f"{name}.npz")
+        artifacts[name] = workspace.publish(work / f"{name}.npz", f"{name}.npz")
+    facts = {
+        "build_id": design.build_id.hex(),
+        "uart_divisor": design.uart_divisor,
+        "latency_cycles": design.core.latency_cycles,
+        "initiation_interval": design.core.initiation_interval,
+    }
+    artifacts["design"] = workspace.publish(json.dumps(facts, indent=1).encode(), "design.json")
+    if flow.met:
+        artifacts["bitstream"] = workspace.publish(flow.bitstream, "bitstream.bin")
+    artifacts["logs"] = work
+    return {name: str(path) for name, path in artifacts.items()}
+
+
+def _model_section(path: Path, model: LogicModel) -> ModelSection:
+    provenance = model.provenance
+    facts = [str(fact) for fact in provenance.facts]
+    return ModelSection(str(path), provenance.sha256, provenance.frontend, facts)

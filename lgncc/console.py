@@ -1,0 +1,149 @@
+"""What the commands share: fact options, progress, errors as one message and an exit code."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import sys
+import time
+import types
+import typing
+from collections.abc import Callable
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.console import Console
+from rich.status import Status
+
+from lgncc.errors import LgnccError
+from lgncc.facts import GivenFacts
+
+INTERRUPTED = 130
+
+stdout = Console(highlight=False)
+stderr = Console(stderr=True, highlight=False)
+
+
+def with_facts(command: Callable[..., None]) -> Callable[..., None]:
+    """Give a command an option for each of GivenFacts, and --frontend.
+
+    The command takes them as `given: GivenFacts` and `frontend: str | None`.
+    """
+    hints = typing.get_type_hints(GivenFacts, include_extras=True)
+    options = []
+    for field in fields(GivenFacts):
+        hint, help_text = typing.get_args(hints[field.name])
+        parser = None
+        if _plain(hint) is tuple:
+            hint, parser = str | None, parse_shape
+        option = typer.Option(help=help_text, parser=parser, rich_help_panel="Facts of the model")
+        options.append(
+            inspect.Parameter(
+                field.name,
+                inspect.Parameter.KEYWORD_ONLY,
+                default=field.default,
+                annotation=Annotated[hint, option],
+            )
+        )
+
+    @functools.wraps(command)
+    def wrapper(**arguments: Any) -> None:
+        facts = GivenFacts(**{f.name: arguments.pop(f.name) for f in fields(GivenFacts)})
+        command(**arguments, given=facts)
+
+    signature = inspect.signature(command, eval_str=True)
+    own = [p for name, p in signature.parameters.items() if name != "given"]
+    keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
+    parameters = [*keyword_only, *options]
+    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
+    return wrapper
+
+
+def _plain(hint: Any) -> Any:
+    """`tuple` for `tuple[int, ...] | None`, and so on."""
+    members = typing.get_args(hint) if isinstance(hint, types.UnionType) else (hint,)
+    return typing.get_origin(members[0]) or members[0]
+
+
+def parse_shape(text: str) -> tuple[int, ...]:
+    """`1,28,28` to (1, 28, 28)."""
+    try:
+        shape = tuple(int(part) for part in text.split(","))
+    except ValueError:
+        shape = (0,)
+    if min(shape) < 1:
+        raise typer.BadParameter(f"{text!r}: give whole numbers above 0, like 1,28,28")
+    return shape
+
+
+class Steps:
+    """Says on stderr what is being done: a spinner on a terminal, else a line a step.
+
+    Call it with the name of the step that begins; use it as a context manager.
+    """
+
+    def __init__(self) -> None:
+        self._status: Status | None = None
+        self._name = ""
+        self._started = 0.0
+
+    def __enter__(self) -> Steps:
+        self._status = stderr.status("") if stderr.is_terminal else None
+        if self._status:
+            self._status.start()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._close("failed" if kind else "done")
+        if self._status:
+            self._status.stop()
+
+    def __call__(self, name: str) -> None:
+        self._close("done")
+        self._name, self._started = name, time.perf_counter()
+        if self._status:
+            self._status.update(name)
+
+    def _close(self, how: str) -> None:
+        if self._name:
+            seconds = time.perf_counter() - self._started
+            stderr.print(f"  {how:6} {self._name} ({seconds:.1f} s)")
+        self._name = ""
+
+
+def run(app: typer.Typer) -> None:
+    """Run the command line; never returns. Expected failures are one message, no traceback."""
+    try:
+        result = app(standalone_mode=False)
+    except LgnccError as error:
+        stderr.print(f"[bold red]error:[/] {_escape(str(error))}", soft_wrap=True)
+        sys.exit(error.exit_code)
+    except (KeyboardInterrupt, typer.Abort):
+        stderr.print("interrupted; nothing that looks finished was left behind")
+        sys.exit(INTERRUPTED)
+    except BrokenPipeError:
+        sys.exit(0)
+    except Exception as error:
+        # The parser's own errors (unknown option, missing argument) know how to show themselves.
+        show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
+        if show is None or code is None:
+            raise
+        show()
+        sys.exit(code)
+    sys.exit(result if isinstance(result, int) else 0)
+
+
+def _escape(text: str) -> str:
+    return text.replace("[", r"\[")
+
+
+def existing(path: Path) -> Path:
+    """A build folder that the user named. Raises InputError where it is none."""
+    from lgncc.errors import InputError
+
+    if not path.is_dir():
+        raise InputError(f"{path}: no such folder; give the --out of a finished `lgncc compile`")
+    return path

@@ -1,0 +1,38 @@
+"""Data sets as `--data` takes them: an .npz with x (n, features) and, optionally, y (n,)."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Integers
+from lgncc.errors import InputError
+from lgncc.storage import read_npz
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """x: samples as the framework saw them; y: labels int64 (n,), or None."""
+
+    path: Path
+    x: npt.NDArray[np.generic]
+    y: Integers | None
+
+
+def load_data(path: Path) -> Dataset:
+    """Read `path`. Raises InputError, naming the file, where it is not such a data set."""
+    arrays = read_npz(path)
+    if "x" not in arrays:
+        raise InputError(f"{path}: no array x in it; found {', '.join(arrays) or 'nothing'}")
+    x, y = arrays["x"], arrays.get("y")
+    if y is None:
+        return Dataset(path, x, None)
+    if y.dtype.kind not in "iu" or y.shape != x.shape[:1]:
+        raise InputError(
+            f"{path}: y is {y.dtype} {y.shape}; it must be integers, one for each of the "
+            f"{len(x) if x.ndim else 0} samples"
+        )
+    return Dataset(path, x, y.astype(np.int64))

@@ -1,0 +1,63 @@
+"""Rung "frontend": the golden model answers as the framework's own forward pass does."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Integers
+from lgncc.errors import DesignError
+from lgncc.golden import predict
+from lgncc.model import Encoder, LogicModel
+from lgncc.verify.rung import Rung
+
+RANDOM_SAMPLES = 1000
+
+
+def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | None) -> Rung:
+    """Compare scores with torch on the user's samples, if any, and on random ones.
+
+    Raises DesignError where they differ. Skipped for files without a forward pass.
+    """
+    if model.provenance.frontend != "native":
+        return Rung("frontend", "skipped", f"{model.provenance.frontend}: no forward pass to run")
+    import torch
+
+    from lgncc import nn
+
+    started = time.perf_counter()
+    network = nn.load(path).eval()
+    samples = random_samples(model.encoder, RANDOM_SAMPLES)
+    if x is not None:
+        samples = np.concatenate([np.asarray(x, np.float64), samples])
+    with torch.no_grad():
+        theirs = network(torch.from_numpy(samples).float()).numpy()
+    answers = predict(model, samples)
+    readout = model.readout
+    ours: npt.NDArray[np.float64]
+    if answers.scores is None:
+        ours = answers.bits.astype(np.float64)
+    else:
+        ours = (answers.scores + readout.beta) / readout.tau
+    # Scores are sums of at most a few thousand ones, divided once: exact up to one rounding.
+    wrong = ~np.isclose(ours, theirs, rtol=1e-6, atol=0).all(axis=1)
+    if wrong.any():
+        sample = int(np.argmax(wrong))
+        raise DesignError(
+            f"frontend: refuted: {int(wrong.sum())} of {len(samples)} samples differ from torch; "
+            f"sample {sample}: torch {theirs[sample]}, lgncc {ours[sample]}"
+        )
+    detail = f"torch forward pass, {len(samples)} samples ({RANDOM_SAMPLES} of them random)"
+    return Rung("frontend", "tested", detail, time.perf_counter() - started)
+
+
+def random_samples(encoder: Encoder, n: int, seed: int = 0) -> npt.NDArray[np.float64]:
+    """n samples (n, F), uniform over all that the features' formats can represent."""
+    rng = np.random.default_rng(seed)
+    span = np.int64(1) << encoder.bits.astype(np.int64)
+    low = np.where(encoder.signed, -(span // 2), 0)
+    integers: Integers = rng.integers(low, low + span, (n, encoder.n_features))
+    return np.ldexp(integers.astype(np.float64), -encoder.fraction.astype(np.int64))
