@@ -65,20 +65,31 @@ class Source:
         except Exception:  # zipfile lets zlib, struct, seek and its own errors out
             return None
 
-    def check_archive(self) -> None:
-        """Raise InputError unless every member's checksum is right. torch does not look at them."""
+    @cached_property
+    def archive(self) -> bytes:
+        """The zip archive that the file is, packed anew from members with right checksums.
+
+        torch looks at no checksum, and where one bit of the archive's directory calls a
+        tensor a folder, it returns memory that nothing wrote. It reads this instead.
+        Raises InputError.
+        """
+        packed = io.BytesIO()
         try:
-            with zipfile.ZipFile(io.BytesIO(self.data)) as archive:
-                damaged = archive.testzip()
+            with (
+                zipfile.ZipFile(io.BytesIO(self.data)) as archive,
+                zipfile.ZipFile(packed, "w") as anew,
+            ):
+                names = archive.namelist()
+                if len(set(names)) < len(names):
+                    raise zipfile.BadZipFile("two members of one name")
+                for name in names:
+                    anew.writestr(zipfile.ZipInfo(name), archive.read(name))
         except Exception as error:  # as in `member`
             raise InputError(
-                f"{self.path}: a damaged zip archive ({type(error).__name__}: {error})"
+                f"{self.path}: a damaged zip archive ({type(error).__name__}: {error}); save or "
+                "copy the model again"
             ) from error
-        if damaged is not None:
-            raise InputError(
-                f"{self.path}: {damaged} has a wrong checksum; the file is damaged, save or copy "
-                "the model again"
-            )
+        return packed.getvalue()
 
     @cached_property
     def checkpoint(self) -> object:
@@ -99,8 +110,7 @@ class Source:
             damaged = self.data.startswith(b"PK")
             what = "a damaged or truncated zip archive" if damaged else "not a torch file"
             raise InputError(f"{self.path}: {what}")
-        if zipped:
-            self.check_archive()
+        data = self.archive if zipped else self.data
         import torch
 
         known: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
@@ -108,9 +118,7 @@ class Source:
         ]
         try:
             with torch.serialization.safe_globals(known):
-                loaded: object = torch.load(
-                    io.BytesIO(self.data), weights_only=True, map_location="cpu"
-                )
+                loaded: object = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:
             named = re.search(r"GLOBAL (\S+)", str(error))
             what = named[1] if named else str(error).strip().splitlines()[0]

@@ -56,10 +56,9 @@ def load_module(source: Source) -> tuple[StateDict, LayerList]:
             f"here ({type(error).__name__}: {error}). torchlogix 0.2.2 needs Python 3.12 or later. "
             "Or save the state dict, and list the layers in a file for --layers"
         ) from error
-    if source.members:
-        source.check_archive()
+    data = source.archive if source.members else source.data
     try:
-        module = torch.load(io.BytesIO(source.data), weights_only=False, map_location="cpu")
+        module = torch.load(io.BytesIO(data), weights_only=False, map_location="cpu")
     except Exception as error:  # the file runs code of its own
         raise InputError(
             f"{source.path}: unpickling failed ({type(error).__name__}: {error}); classes of your "

@@ -13,7 +13,7 @@ from lgncc import nn
 from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
 from lgncc.frontends import blif, native, npz
-from lgncc.frontends.source import Reader
+from lgncc.frontends.source import Reader, Source
 from lgncc.model import Encoder, LogicModel, Provenance, Readout
 from lgncc.storage import save_model
 
@@ -64,6 +64,17 @@ def test_native(tmp_path):
     nn.save(torch.nn.Sequential(thermometer, *layers, nn.GroupSum(2)), tmp_path / "m.pt")
     tally = check_reader(native.READER, (tmp_path / "m.pt").read_bytes())
     assert tally["refused"] > 0.5 * tally.total()
+
+
+def test_a_tensor_marked_as_a_folder_is_still_read(tmp_path):
+    """torch.load, which sees no error, takes such a tensor from memory that nothing wrote."""
+    torch.save({"w": torch.arange(96.0)}, tmp_path / "m.pt")
+    data = bytearray((tmp_path / "m.pt").read_bytes())
+    entry = data.rindex(b"PK\x01\x02", 0, data.rindex(b"m/data/0"))
+    data[entry + 38] |= 0x10  # external attributes: a folder of MS-DOS
+    (tmp_path / "m.pt").write_bytes(data)
+    assert torch.load(tmp_path / "m.pt")["w"].shape == (96,)
+    assert torch.equal(Source(tmp_path / "m.pt").checkpoint["w"], torch.arange(96.0))
 
 
 # The checker.
