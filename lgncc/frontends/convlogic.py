@@ -160,7 +160,8 @@ def _dense(
     if start in state.keys and state.shape(start) != (width + 1,):
         raise InputError(
             f"{source.path}: {start} has shape {state.shape(start)}, one more than its inputs, "
-            f"and {width} come before; kernel, padding, stride or the input shape are not those of the model"
+            f"and {width} come before; kernel, padding, stride or the input shape are not those "
+            "of the model"
         )
     for key in (start, listed):
         state.ignore(key)
