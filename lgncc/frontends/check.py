@@ -40,6 +40,8 @@ def check_answers(source: Source, model: LogicModel, given: GivenFacts) -> list[
             "a check needs x and one of y and predictions"
         )
     name, expected, x = truth[0], arrays[truth[0]], arrays["x"]
+    if x.ndim == 0:
+        raise InputError(f"{path}: x has no samples; it must be (n, features)")
     if model.readout.kind == "bits" and name == "y":
         raise InputError(f"{source.path}: a check by labels needs --classes, to answer with one")
     shape = (len(x), len(model.netlist.outputs)) if model.readout.kind == "bits" else (len(x),)

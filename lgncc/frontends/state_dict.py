@@ -38,7 +38,7 @@ class StateDict:
             if not isinstance(content, Mapping) or not content:
                 return None
             if all(
-                isinstance(name, str) and isinstance(value, torch.Tensor)
+                isinstance(name, str) and isinstance(value, torch.Tensor) and not value.is_nested
                 for name, value in content.items()
             ):
                 return cls(source, content)
@@ -91,6 +91,9 @@ class StateDict:
         }
         if tensor.is_quantized or tensor.layout != torch.strided or not is_kind[kind]:
             raise InputError(f"{where} is {tensor.dtype}; expected {kind}")
+        held = 0 if tensor.is_meta else tensor.untyped_storage().nbytes()
+        if tensor.numel() * tensor.element_size() > held:  # strides of 0 can claim any size
+            raise InputError(f"{where} claims {tensor.numel()} values, more than the file holds")
         self._unread.discard(key)
         dtype = {"float": torch.float64, "int": torch.int64, "bool": torch.bool}[kind]
         array: npt.NDArray[Any] = tensor.detach().to("cpu", dtype).numpy()

@@ -190,6 +190,15 @@ MALFORMED = {
     "NaN": (lambda c: c["1.weights"].__setitem__((3, 2), float("nan")), "1.weights holds NaN"),
     "integer": (lambda c: c.update({"1.weights": torch.zeros(8, 16).int()}), "expected float"),
     "width": (lambda c: c.update({"2.weights": torch.zeros(6, 15)}), r"\(6, 15\); expected"),
+    "strides of 0": (
+        lambda c: c.update({"1.weights": torch.zeros(1).expand(10**12, 16)}),
+        "1.weights claims 16000000000000 values, more than the file holds",
+    ),
+    "meta": (lambda c: c.update({"1.weights": torch.zeros(8, 16, device="meta")}), "claims 128"),
+    "nested": (
+        lambda c: c.update({"1.weights": torch.nested.nested_tensor([torch.zeros(8, 16)])}),
+        "no difflogic state dict",
+    ),
     "extra": (lambda c: c.update({"2.bias": torch.zeros(6)}), "nothing is known of 2.bias"),
     "no layer numbers": (lambda c: c.update({"end.weights": torch.zeros(6, 16)}), "no difflogic"),
     "fewer layers": (lambda c: c.pop("2.weights"), "a network of 1 layers needs indices_0"),
