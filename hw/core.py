@@ -32,9 +32,7 @@ class Core(Component):
 
     initiation_interval = 1
 
-    def __init__(
-        self, model: LogicModel, *, input_register: bool = True, network_register: bool = True
-    ) -> None:
+    def __init__(self, model: LogicModel, *, input_register: bool = True) -> None:
         if model.netlist.n_state:
             raise DesignError(
                 f"the network has {model.netlist.n_state} state bits; the spatial architecture "
@@ -42,14 +40,14 @@ class Core(Component):
             )
         self.model = model
         self.input_register = input_register
-        self.network_register = network_register
         self.encoder = ThermometerEncoder(model.encoder)
-        self.network = Fabric(model.netlist)
-        outputs = len(model.netlist.outputs)
-        self.readout = (
-            None if model.readout.kind == "bits" else ScoreReadout(model.readout, outputs)
-        )
-        out_width = len(self.readout.payload) if self.readout else max(outputs, 1)
+        self.readout = None if model.readout.kind == "bits" else ScoreReadout(model.readout)
+        if self.readout:
+            self.network = Fabric(model.netlist, [t.positions for t in self.readout.terms])
+            out_width = len(self.readout.payload)
+        else:
+            self.network = Fabric(model.netlist)
+            out_width = max(len(model.netlist.outputs), 1)
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(model.encoder.input_width))),
@@ -61,7 +59,7 @@ class Core(Component):
     def latency_cycles(self) -> int:
         """Clock edges from the one that accepts a vector to the one that can take its answer."""
         readout = self.readout.latency if self.readout else 0
-        return self.input_register + self.network_register + readout
+        return int(self.input_register) + 1 + readout
 
     def extra_verilog(self) -> str | None:
         """Verilog text that the converted component instantiates, if any."""
@@ -87,20 +85,19 @@ class Core(Component):
             vector = Signal.like(self.i.payload, name="vector", reset_less=True)
             with m.If(advance):
                 m.d.sync += vector.eq(self.i.payload)
-        bits = Signal(len(self.network.y), reset_less=True)
         m.d.comb += [self.encoder.x.eq(vector), self.network.x.eq(self.encoder.bits)]
-        if self.network_register:
+        bits = []
+        for index, port in enumerate(self.network.y):
+            bits.append(Signal(len(port), name=f"bits{index}", reset_less=True))
             with m.If(advance):
-                m.d.sync += bits.eq(self.network.y)
-        else:
-            m.d.comb += bits.eq(self.network.y)
+                m.d.sync += bits[index].eq(port)
 
         if self.readout is None:
-            m.d.comb += self.o.payload.eq(bits)
+            m.d.comb += self.o.payload.eq(bits[0])
             return m
         m.submodules.readout = self.readout
+        m.d.comb += [port.eq(group) for port, group in zip(self.readout.bits, bits, strict=True)]
         m.d.comb += [
-            self.readout.bits.eq(bits),
             self.readout.enable.eq(advance),
             self.o.payload.eq(self.readout.payload),
         ]

@@ -8,12 +8,14 @@ cost of a gate is a line.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from amaranth.hdl import Cat, Const, Instance, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
+from lgncc.arrays import Ids
 from lgncc.emit.verilog import network_module
 from lgncc.errors import DesignError
 from lgncc.gates import GATES
@@ -24,23 +26,44 @@ MAX_WIDTH = 65_534  # see lgncc.hw.popcount
 
 
 class Fabric(Component):
-    """Ports: `x`: In(n_inputs), `y`: Out(outputs). Takes k = 2 without state.
+    """Ports: `x`: In(n_inputs); `y0`, `y1`, ...: Out, the outputs of each group.
 
-    as_text: None chooses by size. Raises DesignError for more ports than a wire holds.
+    groups: positions in the netlist's outputs, a port each, so that a network with more
+    outputs than a wire holds can be built class by class; None is one group of all.
+    as_text: None chooses by size. Takes k = 2 without state. Raises DesignError for a
+    port wider than a wire holds.
     """
 
-    def __init__(self, netlist: Netlist, *, as_text: bool | None = None) -> None:
-        for what, width in (("inputs", netlist.n_inputs), ("outputs", len(netlist.outputs))):
+    def __init__(
+        self,
+        netlist: Netlist,
+        groups: Sequence[Ids] | None = None,
+        *,
+        as_text: bool | None = None,
+    ) -> None:
+        self.netlist = netlist
+        self.groups = [np.arange(len(netlist.outputs))] if groups is None else list(groups)
+        widths = [("inputs", netlist.n_inputs)]
+        widths += [(f"outputs of group {i}", len(group)) for i, group in enumerate(self.groups)]
+        for what, width in widths:
             if width > MAX_WIDTH:
                 raise DesignError(f"fabric: {width:,} {what}, but a wire holds {MAX_WIDTH:,} bits")
-        self.netlist = netlist
         self.as_text = netlist.n_gates >= TEXT_GATES if as_text is None else as_text
-        super().__init__({"x": In(netlist.n_inputs), "y": Out(len(netlist.outputs))})
+        super().__init__(
+            {"x": In(netlist.n_inputs)}
+            | {f"y{index}": Out(len(group)) for index, group in enumerate(self.groups)}
+        )
+
+    @property
+    def y(self) -> list[Any]:
+        """The output ports in the order of the groups."""
+        return [getattr(self, f"y{index}") for index in range(len(self.groups))]
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         if self.as_text:
-            m.submodules.gates = Instance(MODULE_NAME, i_x=self.x, o_y=self.y)
+            outputs = {f"o_y{index}": port for index, port in enumerate(self.y)}
+            m.submodules.gates = Instance(MODULE_NAME, i_x=self.x, **outputs)
             return m
         netlist = self.netlist
         bit: list[Any] = [Const(0, 1), Const(1, 1), *self.x, *[None] * netlist.n_gates]
@@ -49,7 +72,8 @@ class Fabric(Component):
             for table in np.unique(tables).tolist():
                 group = ids[tables == table]
                 self._gates(m, bit, table, group.tolist(), level)
-        m.d.comb += self.y.eq(Cat(bit[node] for node in netlist.outputs.tolist()))
+        for port, group in zip(self.y, self.groups, strict=True):
+            m.d.comb += port.eq(Cat(bit[node] for node in netlist.outputs[group].tolist()))
         return m
 
     def _gates(self, m: Module, bit: list[Any], table: int, ids: list[int], level: int) -> None:
@@ -70,4 +94,4 @@ MODULE_NAME = "lgncc_network"
 
 def fabric_text(fabric: Fabric) -> str | None:
     """The Verilog that a design with this fabric needs beside it, if any."""
-    return network_module(fabric.netlist, MODULE_NAME) if fabric.as_text else None
+    return network_module(fabric.netlist, MODULE_NAME, fabric.groups) if fabric.as_text else None

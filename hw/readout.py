@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -24,17 +25,48 @@ def score_shape(readout: Readout) -> Shape:
     return Shape.cast(range(low, high + 1))
 
 
+@dataclass(frozen=True)
+class ClassTerms:
+    """What one class adds up: score = ones(plain) + ones(~negated) + constant.
+
+    plain, negated: int32, positions in the netlist's outputs, a weight of w listed w
+    times. A bit of weight -1 is its complement, less 1.
+    """
+
+    plain: Ids
+    negated: Ids
+    constant: int
+
+    @property
+    def positions(self) -> Ids:
+        return np.concatenate([self.plain, self.negated])
+
+
+def class_terms(readout: Readout) -> list[ClassTerms]:
+    """The terms of each class, class 0 first."""
+    terms = []
+    for klass in range(readout.n_classes):
+        mine = readout.klass == klass
+        output, weight = readout.output[mine], readout.weight[mine]
+        plain: Ids = np.repeat(output, np.maximum(weight, 0))
+        negated: Ids = np.repeat(output, np.maximum(-weight, 0))
+        terms.append(ClassTerms(plain, negated, int(readout.bias[klass]) - len(negated)))
+    return terms
+
+
 class ScoreReadout(Component):
     """Registers after the popcounts and after each level of the argmax.
 
-    Ports: `bits`: In(outputs); `enable`: In(1), clock enable of all registers;
-    `payload`: Out(width): the class, or the scores, class 0 lowest. The payload follows
-    the bits by `latency` enabled cycles.
+    Ports: `bits0`, `bits1`, ...: In, the terms of each class in the order of
+    `ClassTerms.positions`; `enable`: In(1), clock enable of all registers; `payload`:
+    Out(width): the class, or the scores, class 0 lowest. The payload follows the bits
+    by `latency` enabled cycles.
     """
 
-    def __init__(self, readout: Readout, n_outputs: int) -> None:
+    def __init__(self, readout: Readout) -> None:
         assert readout.kind != "bits", "raw bits need no readout"
         self.readout = readout
+        self.terms = class_terms(readout)
         self.shape = score_shape(readout)
         self.argmax = (
             Argmax(readout.n_classes, self.shape, registered=True)
@@ -42,7 +74,15 @@ class ScoreReadout(Component):
             else None
         )
         width = len(self.argmax.index) if self.argmax else readout.n_classes * self.shape.width
-        super().__init__({"bits": In(n_outputs), "enable": In(1), "payload": Out(max(width, 1))})
+        super().__init__(
+            {"enable": In(1), "payload": Out(max(width, 1))}
+            | {f"bits{i}": In(len(terms.positions)) for i, terms in enumerate(self.terms)}
+        )
+
+    @property
+    def bits(self) -> list[Any]:
+        """The input ports in the order of the classes."""
+        return [getattr(self, f"bits{index}") for index in range(len(self.terms))]
 
     @property
     def latency(self) -> int:
@@ -54,10 +94,12 @@ class ScoreReadout(Component):
         low, _ = self.readout.score_range
         base = low if self.argmax else 0
         scores = Signal(ArrayLayout(self.shape, self.readout.n_classes), reset_less=True)
-        for klass in range(self.readout.n_classes):
-            ones, constant = self._count(m, klass)
+        for klass, (terms, bits) in enumerate(zip(self.terms, self.bits, strict=True)):
+            m.submodules[f"popcount{klass}"] = popcount = Popcount(len(bits))
+            plain = len(terms.plain)
+            m.d.comb += popcount.bits.eq(Cat(bits[:plain], ~bits[plain:]))
             with m.If(self.enable):
-                m.d.sync += scores[klass].eq(ones + (constant - base))
+                m.d.sync += scores[klass].eq(popcount.count + (terms.constant - base))
         if self.argmax is None:
             m.d.comb += self.payload.eq(scores)
             return m
@@ -68,19 +110,3 @@ class ScoreReadout(Component):
             self.payload.eq(self.argmax.index),
         ]
         return m
-
-    def _count(self, m: Module, klass: int) -> tuple[Any, int]:
-        """Ones of a class and the constant to add: a bit of weight -1 is ~bit, less 1."""
-        terms = self.readout.klass == klass
-        output, weight = self.readout.output[terms], self.readout.weight[terms]
-        plain: Ids = np.repeat(output, np.maximum(weight, 0))
-        negated: Ids = np.repeat(output, np.maximum(-weight, 0))
-        popcount = Popcount(len(plain) + len(negated))
-        m.submodules[f"popcount{klass}"] = popcount
-        m.d.comb += popcount.bits.eq(Cat(self._slices(plain), ~self._slices(negated)))
-        return popcount.count, int(self.readout.bias[klass]) - len(negated)
-
-    def _slices(self, positions: Ids) -> Any:
-        """The bits at these positions, as few contiguous slices as they allow."""
-        runs = np.split(positions, np.flatnonzero(np.diff(positions) != 1) + 1)
-        return Cat(self.bits[int(run[0]) : int(run[-1]) + 1] for run in runs if len(run))

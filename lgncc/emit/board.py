@@ -47,7 +47,7 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
 
     def core() -> Core:
         # The link's receive buffer is the core's input register.
-        return Core(model, input_register=False, network_register=True)
+        return Core(model, input_register=False)
 
     core_text = core_verilog(core(), CORE_MODULE)
     cycles = divisor(board.clock.hz, board.uart.baud)

@@ -6,7 +6,7 @@ slower) and short lines (Verilator refuses lines of more than 40,000 tokens).
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 
@@ -17,25 +17,29 @@ from lgncc.netlist import Netlist
 BITS_A_LINE = 16
 
 
-def network_module(netlist: Netlist, name: str) -> str:
-    """`module name(x, y)`: x[i] is input i, y[j] is output j. Takes k = 2 without state."""
+def network_module(netlist: Netlist, name: str, groups: Sequence[Ids]) -> str:
+    """`module name(x, y0, y1, ...)`: x[i] is input i; y0[j] is output groups[0][j], and so on.
+
+    groups: positions in `netlist.outputs`. Takes k = 2 without state.
+    """
     assert netlist.k == 2, "map or decompose before emitting two-input Verilog"
     assert not netlist.n_state, "a combinational module cannot hold state"
-    n_inputs, n_outputs = netlist.n_inputs, len(netlist.outputs)
+    ports = [f"y{index}" for index in range(len(groups))]
     lines = [
-        f"module {name}(x, y);",
-        f"  input [{max(n_inputs, 1) - 1}:0] x;",
-        f"  output [{max(n_outputs, 1) - 1}:0] y;",
+        f"module {name}({', '.join(['x', *ports])});",
+        f"  input [{max(netlist.n_inputs, 1) - 1}:0] x;",
+        *(
+            f"  output [{max(len(group), 1) - 1}:0] {port};"
+            for port, group in zip(ports, groups, strict=True)
+        ),
         "  wire n0 = 1'b0;",
         "  wire n1 = 1'b1;",
-        *(f"  wire n{i + 2} = x[{i}];" for i in range(n_inputs)),
+        *(f"  wire n{i + 2} = x[{i}];" for i in range(netlist.n_inputs)),
         *_gates(netlist),
-        "  assign y = {",
-        *_concatenation(netlist.outputs),
-        "  };",
-        "endmodule",
     ]
-    return "\n".join(lines) + "\n"
+    for port, group in zip(ports, groups, strict=True):
+        lines += [f"  assign {port} = {{", *_concatenation(netlist.outputs[group]), "  };"]
+    return "\n".join([*lines, "endmodule"]) + "\n"
 
 
 def _gates(netlist: Netlist) -> Iterator[str]:
