@@ -28,10 +28,9 @@ MAX_WIDTH = 65_534  # see lgncc.hw.popcount
 class Fabric(Component):
     """Ports: `x`: In(n_inputs); `y0`, `y1`, ...: Out, the outputs of each group.
 
-    groups: positions in the netlist's outputs, a port each, so that a network with more
-    outputs than a wire holds can be built class by class; None is one group of all.
-    as_text: None chooses by size. Takes k = 2 without state. Raises DesignError for a
-    port wider than a wire holds.
+    groups: positions in the netlist's outputs, a port each; None is one group of all.
+    as_text: None chooses by size. Takes k = 2 without state. Raises DesignError for more
+    inputs or outputs than an Amaranth component holds.
     """
 
     def __init__(
@@ -43,11 +42,13 @@ class Fabric(Component):
     ) -> None:
         self.netlist = netlist
         self.groups = [np.arange(len(netlist.outputs))] if groups is None else list(groups)
-        widths = [("inputs", netlist.n_inputs)]
-        widths += [(f"outputs of group {i}", len(group)) for i, group in enumerate(self.groups)]
-        for what, width in widths:
+        # Amaranth numbers all the output bits of one cell in 16 bits, however many ports.
+        for what, width in (("inputs", netlist.n_inputs), ("outputs", sum(map(len, self.groups)))):
             if width > MAX_WIDTH:
-                raise DesignError(f"fabric: {width:,} {what}, but a wire holds {MAX_WIDTH:,} bits")
+                raise DesignError(
+                    f"the network has {width:,} {what}; a component holds {MAX_WIDTH:,}.\n"
+                    "  Export it with --format aiger, or train a narrower layer there."
+                )
         self.as_text = netlist.n_gates >= TEXT_GATES if as_text is None else as_text
         super().__init__(
             {"x": In(netlist.n_inputs)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from rich.console import Group, RenderableType
@@ -107,7 +107,7 @@ def _breakdown(report: Mapping[str, Any]) -> Table:
     return _grid(("logic cells", "", ""), *rows)
 
 
-def _ladder(rungs: list[Mapping[str, Any]]) -> Table:
+def _ladder(rungs: Sequence[Mapping[str, Any]]) -> Table:
     rows = [
         (
             rung["rung"],
@@ -124,6 +124,6 @@ def _artifacts(report: Mapping[str, Any]) -> Table:
     return _grid(("files", ""), *report["artifacts"].items())
 
 
-def render_ladder(rungs: list[Mapping[str, Any]]) -> Table:
+def render_ladder(rungs: Sequence[Mapping[str, Any]]) -> Table:
     """The verification ladder alone, for `lgncc verify`."""
     return _ladder(rungs)
