@@ -35,15 +35,18 @@ class FlowResult:
     """A placed, routed and packed design.
 
     `utilization` is keyed by nextpnr's resource names; `breakdown` splits the board's logic cells
-    by part and sums to what is used. Missed timing is a result (`met`), not an exception.
+    by part and sums to what is used; `luts` counts lookup tables after synthesis; `seed` is the
+    one that was routed in the end. Missed timing is a result (`met`), not an exception.
     """
 
     utilization: Mapping[str, Usage]
     timing: tuple[Timing, ...]
     breakdown: Mapping[str, int]
+    luts: int
     bitstream: Path
     synthesized: Path
     routed: Path
+    seed: int
     steps: tuple[StepResult, ...]
     tools: tuple[Tool, ...]
 

@@ -9,8 +9,9 @@ import shlex
 import signal
 import subprocess
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from types import FrameType
 
 from lgncc.errors import DesignError, EnvironmentLacksError
 from lgncc.flow.tools import Tool
@@ -47,7 +48,7 @@ def run_tool(
     the tool and its children are gone when it returns.
     """
     command = [*tool.argv, *args]
-    with log_path.open("wb") as log:
+    with _sigterm_unwinds(), log_path.open("wb") as log:
         log.write(f"$ {shlex.join(command)}\n".encode())
         try:
             process = subprocess.Popen(
@@ -94,6 +95,24 @@ def run_tool(
         )
     if exit_code != 0:
         raise _failure(tool, exit_code, log_path)
+
+
+@contextlib.contextmanager
+def _sigterm_unwinds() -> Iterator[None]:
+    """Let SIGTERM unwind the stack as an interrupt does, so that the tool is stopped, too."""
+    in_main_thread = threading.current_thread() is threading.main_thread()
+    if not in_main_thread or signal.getsignal(signal.SIGTERM) is not signal.SIG_DFL:
+        yield
+        return
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        raise SystemExit(128 + number)
+
+    signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
 def _kill_group(process: subprocess.Popen[bytes]) -> None:

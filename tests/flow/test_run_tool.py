@@ -88,7 +88,10 @@ def test_a_child_left_behind_by_a_tool_that_ended_is_stopped(tmp_path):
     assert gone_soon(int((tmp_path / "child").read_text()))
 
 
-def test_an_interrupt_stops_the_tool_and_is_raised_again(tmp_path):
+@pytest.mark.parametrize(
+    ("number", "exit_code"), [(signal.SIGINT, 130), (signal.SIGTERM, 128 + signal.SIGTERM)]
+)
+def test_an_interrupt_stops_the_tool_and_is_raised_again(tmp_path, number, exit_code):
     program = f"""
 import sys
 from pathlib import Path
@@ -105,8 +108,8 @@ except KeyboardInterrupt:
         [sys.executable, "-c", program], cwd=tmp_path, stdout=subprocess.PIPE, text=True
     )
     assert process.stdout.readline() == "ready\n"
-    os.kill(process.pid, signal.SIGINT)
-    assert process.wait(timeout=10) == 130
+    os.kill(process.pid, number)
+    assert process.wait(timeout=10) == exit_code
     process.stdout.close()
     assert gone_soon(int((tmp_path / "pid").read_text()))
 

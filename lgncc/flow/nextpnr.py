@@ -1,0 +1,189 @@
+"""What is the same for every nextpnr: attempts at routing, and reading its log, report and netlist.
+
+A family's driver gives the arguments; `place_and_route` runs nextpnr in a folder until the design
+is routed, and the readers turn `report.json` and `placed.json` into our types.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from lgncc.boards import Board
+from lgncc.errors import DesignError
+from lgncc.flow.platform import SHELL, TOP
+from lgncc.flow.result import Timing, Usage, require_fit
+from lgncc.flow.run import OnLine, ToolFailedError, run_tool
+from lgncc.flow.tools import Tool
+from lgncc.flow.workspace import Notice
+
+TIMEOUT_S = 1800.0
+
+# router2 may go round for ever over a few last wires, on 2 of 8 seeds of a congested small design.
+# Where it came to an end, it never took more than 79 rounds to improve.
+STALL_ROUNDS = 300
+EXTRA_SEEDS = 3
+
+REPORT = "report.json"
+PLACED = "placed.json"
+LOG = "nextpnr.log"
+_ATTEMPT = "attempt.json"
+
+_UTILIZATION_LINE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
+_ROUND = re.compile(r"^Info:\s+iter=\d+ .*\boverused=(\d+)")
+
+
+class _StalledError(Exception):
+    """The router goes round without getting closer."""
+
+
+def place_and_route(
+    nextpnr: Tool,
+    args: Sequence[str],
+    folder: Path,
+    board: Board,
+    *,
+    seed: int,
+    progress: Notice | None = None,
+) -> None:
+    """Run nextpnr in `folder` with `seed`, or with the next seeds where the router stalls.
+
+    Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-nextpnr.log`). Raises DesignError if
+    the design does not fit or no attempt is routed.
+    """
+    log_path = folder / LOG
+    # router1 leaves random networks unrouted; timing is judged from the report, not the exit code.
+    common = [*args, "--report", REPORT, "--write", PLACED, "--router", "router2"]
+    common.append("--timing-allow-fail")
+    for attempt in range(seed, seed + 1 + EXTRA_SEEDS):
+        if log_path.exists():
+            log_path.rename(folder / f"seed{attempt - 1}-{LOG}")
+        try:
+            run_tool(
+                nextpnr,
+                [*common, "--seed", str(attempt)],
+                log_path=log_path,
+                cwd=folder,
+                timeout_s=TIMEOUT_S,
+                on_line=_watch(nextpnr, progress),
+            )
+        except _StalledError:
+            if progress is not None:
+                progress(f"{nextpnr.name}: the router is stuck with --seed {attempt}")
+            continue
+        except ToolFailedError as error:
+            raise _explained(error, board, log_path) from error
+        (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
+        return
+    raise _explained(
+        DesignError(
+            f"{nextpnr.name} could not route the design with the seeds {seed} to "
+            f"{seed + EXTRA_SEEDS}: it stalled each time.\n  log: {log_path}"
+        ),
+        board,
+        log_path,
+    )
+
+
+def first_use_notice(tool: Tool, progress: Notice | None) -> OnLine:
+    """Pass on YoWASP's remark that it compiles itself first, which takes some silent seconds."""
+
+    def on_line(line: str) -> None:
+        if progress is not None and line.startswith("Preparing to run"):
+            progress(f"{tool.name}: first use, compiling it for this machine (some seconds)")
+
+    return on_line
+
+
+def _watch(tool: Tool, progress: Notice | None) -> OnLine:
+    """Stop the tool by an exception after STALL_ROUNDS rounds without fewer overused wires."""
+    notice = first_use_notice(tool, progress)
+    fewest: int | None = None
+    rounds = 0
+
+    def on_line(line: str) -> None:
+        nonlocal fewest, rounds
+        notice(line)
+        match = _ROUND.match(line)
+        if match is None:
+            return
+        overused = int(match[1])
+        rounds += 1
+        if fewest is None or overused < fewest:
+            fewest, rounds = overused, 0
+        # Nothing overused is no stall: what follows is the check that the routes are legal.
+        elif rounds > STALL_ROUNDS and overused:
+            raise _StalledError
+
+    return on_line
+
+
+def _explained(error: DesignError, board: Board, log_path: Path) -> DesignError:
+    """The same failure, told as a matter of size where it is one."""
+    usage = _logged_utilization(log_path)
+    require_fit(board, usage, "counted by nextpnr", f"log: {log_path}")
+    if board.logic_cells not in usage:
+        return error  # it failed before it placed anything
+    cells = usage[board.logic_cells]
+    return DesignError(
+        f"{error}\n"
+        f"  The design takes {cells.used:,} of {cells.available:,} logic cells; the wiring may run "
+        f"out before the cells do.\n"
+        f"  Use another --seed, a smaller network or a larger board."
+    )
+
+
+def _logged_utilization(log_path: Path) -> dict[str, Usage]:
+    """The utilization block that nextpnr logs before placing; empty if it did not get there."""
+    matches = map(_UTILIZATION_LINE.match, log_path.read_text(errors="replace").splitlines())
+    return {m[1]: Usage(int(m[2]), int(m[3])) for m in matches if m}
+
+
+def routed_seed(folder: Path) -> int:
+    """The seed that the finished step used in the end."""
+    return int(json.loads((folder / _ATTEMPT).read_text())["seed"])
+
+
+def utilization(report: Mapping[str, Any]) -> dict[str, Usage]:
+    """Every resource's use, from nextpnr's report."""
+    return {n: Usage(u["used"], u["available"]) for n, u in report["utilization"].items()}
+
+
+def timing(report: Mapping[str, Any], board: Board) -> tuple[Timing, ...]:
+    """Every clock's speed after routing, from nextpnr's report."""
+    clocks = report["fmax"]
+    if not clocks:
+        raise DesignError("nextpnr found no clock in the design, so its timing cannot be judged")
+    # A single clock is the board's: the platform drives nothing else.
+    names = {name: board.clock.resource if len(clocks) == 1 else name for name in clocks}
+    return tuple(
+        Timing(
+            clock=names[name],
+            fmax_mhz=round(clock["achieved"], 3),
+            target_mhz=round(clock["constraint"], 3),
+            met=clock["achieved"] >= clock["constraint"],
+        )
+        for name, clock in sorted(clocks.items())
+    )
+
+
+def breakdown(placed_json: Path, prefixes: Mapping[str, str], cell_type: str) -> dict[str, int]:
+    """Logic cells of each part, from nextpnr's netlist; they sum to all cells of `cell_type`.
+
+    `prefixes` maps a hierarchical name ("shell.core.network") to its part ("network"); the longest
+    that fits wins, and whatever fits none (nextpnr's own cells too) is the shell's. A LUT and the
+    flip-flop packed with it count where the LUT belongs, after which nextpnr names the cell.
+    """
+    cells: Mapping[str, Any] = json.loads(placed_json.read_text())["modules"][TOP]["cells"]
+    longest_first = sorted(prefixes, key=len, reverse=True)
+    counts = dict.fromkeys([*prefixes.values(), SHELL], 0)
+    for name, cell in cells.items():
+        if cell["type"] == cell_type:
+            # yosys: "$flatten\a.b.$x"; Amaranth: "a$1.b" where a signal is called a, too.
+            plain = re.sub(r"\$\d+(?=\.)", "", name.removeprefix("$flatten\\"))
+            part = next((p for p in longest_first if plain.startswith(f"{p}.")), None)
+            counts[prefixes[part] if part else SHELL] += 1
+    return counts
