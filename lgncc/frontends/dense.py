@@ -18,6 +18,12 @@ from lgncc.frontends.source import GivenFacts, Source
 from lgncc.frontends.wiring import check_wiring, read_wiring
 from lgncc.model import Fact, LogicModel, Readout
 
+ASSEMBLY_FACTS = ("classes", "tau", "threshold", "input_format", "check", "check_accuracy")
+"""The given facts that `assemble` and `file_readout` use, for `GivenFacts.only`."""
+
+WIRING_FACTS = ("wiring", "input_bits")
+"""Those of `given_wiring`."""
+
 
 def numbered(keys: Iterable[str], tail: str) -> list[str] | None:
     """What stands before `tail` in the keys that end so, in the order of the layer numbers.
@@ -139,13 +145,6 @@ def assemble(
     return LogicModel(
         encoder, model.netlist, readout[0], source.provenance(family, [*known, *found])
     )
-
-
-ASSEMBLY_FACTS = ("classes", "tau", "threshold", "input_format", "check", "check_accuracy")
-"""The given facts that `assemble` and `file_readout` use, for `GivenFacts.only`."""
-
-WIRING_FACTS = ("wiring", "input_bits")
-"""Those of `given_wiring`."""
 
 
 def no_wiring(source: Source, family: str, keys: str, ways: Sequence[str]) -> InputError:

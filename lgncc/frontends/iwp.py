@@ -76,7 +76,7 @@ def _split(state: StateDict, modules: dict[str, set[str]]) -> tuple[list[str], s
 
 def read(source: Source, given: GivenFacts) -> LogicModel:
     """Raises InputError where the file is malformed or facts are missing or wrong."""
-    given.only("IWP", *ASSEMBLY_FACTS, *WIRING_FACTS, "activation")
+    given.only("Light (IWP)", *ASSEMBLY_FACTS, *WIRING_FACTS, "activation")
     state = StateDict.of(source)
     other = "no state dict" if state is None else _other_than_iwp(state)
     if state is None or other is not None:
@@ -98,7 +98,7 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
             state.ignore(f"{name}.grad_mask")
     if given.wiring is None:
         way = "save the indices of its layers beside it and give them with --wiring"
-        raise no_wiring(source, "IWP", state.describe(), [way])
+        raise no_wiring(source, "Light (IWP)", state.describe(), [way])
     inputs, connections, wiring_facts = given_wiring(
         source, given, [(2, len(layer)) for layer in tables]
     )

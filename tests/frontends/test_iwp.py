@@ -174,9 +174,11 @@ def test_a_group_sum_with_parameters_needs_classes(saved, tmp_path):
 def test_missing_facts_are_asked_for(saved, tmp_path):
     facts = saved()
     del facts["wiring"]
-    with pytest.raises(InputError, match=r"m\.pt: this is a IWP state dict: .* no wiring"):
+    with pytest.raises(
+        InputError, match=r"m\.pt: this is a Light \(IWP\) state dict: .* no wiring"
+    ):
         read(tmp_path / "m.pt", **facts)
-    with pytest.raises(InputError, match="--replay-seed has no meaning for a IWP file"):
+    with pytest.raises(InputError, match="--replay-seed has no meaning for a Light"):
         read(tmp_path / "m.pt", **saved(), replay_seed=0)
 
 
