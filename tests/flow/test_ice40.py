@@ -95,7 +95,7 @@ def wide_fabric(width, gates, seed=0):
         names = [f"{layer}{i}" for i in range(gates)]
         for name in names:
             a, b, c, d = rng.sample(previous, 4)
-            lines.append(f"  wire {name} = {a} ^ ({b} & {c}) ^ {d};")
+            lines.append(f"  wire {name} = {a} | ({b} & {c}) ^ {d};")
         previous = names
     lines += [f"  assign y[{i}] = ^{{{', '.join(previous[i::width])}}};" for i in range(width)]
     return "\n".join([*lines, "endmodule", ""])
