@@ -3,10 +3,10 @@
 import tomllib
 from pathlib import Path
 
-import lgncc.boards
 import pytest
-from lgncc.boards import list_boards, load_board
 
+import lgncc.boards
+from lgncc.boards import list_boards, load_board
 from lgncc.errors import InputError
 
 ICEBREAKER = (Path(lgncc.boards.__file__).parent / "icebreaker.toml").read_text()
