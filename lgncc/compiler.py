@@ -148,6 +148,7 @@ def compile_model(
         steps=watch.steps,
         artifacts=artifacts,
         tools={tool.name: f"{tool.version} ({tool.source})" for tool in flow.tools},
+        seed=flow.seed,
     )
     workspace.publish(report.to_json().encode(), "report.json")
     if flow.met:

@@ -91,7 +91,8 @@ class StepSection:
 
 @dataclass(frozen=True)
 class BuildReport:
-    """`breakdown` counts logic cells by part; `latency_us` is of one sample."""
+    """`breakdown` counts logic cells by part; `latency_us` is of one sample; `seed` is the
+    seed of place and route that led to the bitstream."""
 
     model: ModelSection
     netlist: NetlistSection
@@ -107,6 +108,7 @@ class BuildReport:
     steps: list[StepSection]
     artifacts: dict[str, str]
     tools: dict[str, str]
+    seed: int
     format: int = field(default=FORMAT)
 
     def require_timing(self) -> None:
