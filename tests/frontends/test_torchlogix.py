@@ -257,8 +257,8 @@ def test_sixteen_columns_of_four_inputs_are_not_raw(tmp_path):
     """The shape (out, 16) alone says nothing: the wiring tells raw from light and warp."""
     weights = torch.randn(5, 16, generator=torch.Generator().manual_seed(0))
     path = write(tmp_path / "m.pt", layer(weights, 4))
-    with pytest.raises(InputError, match=r"m\.pt: 0\.weight: 16 columns for 4 inputs could be "
-                       "light or warp, and the file does not say; give --parametrization"):  # fmt: skip
+    ambiguous = r"m\.pt: 0\.weight: 16 columns for 4 inputs could be light or warp, and the file "
+    with pytest.raises(InputError, match=ambiguous + "does not say; give --parametrization"):
         load(path)
     readings = [answers(path, all_rows(4), parametrization=kind) for kind in ("light", "warp")]
     assert not np.array_equal(*readings)
@@ -273,7 +273,8 @@ def test_old_files_without_wiring_are_named_and_told_the_fix(tmp_path):
     with pytest.raises(InputError, match=r"old\.pt: this is a torchlogix state dict .* no wiring"
                        r"(.|\n)*0\.weight \(8, 16\)(.|\n)*before 0\.2\.1"):  # fmt: skip
         load(path)
-    conv = {f"0.tree_weights.{l}.{n}": torch.zeros(4, 16) for l, n in ((0, 0), (0, 1), (1, 0))}
+    old = (0, 0), (0, 1), (1, 0)
+    conv = {f"0.tree_weights.{level}.{n}": torch.zeros(4, 16) for level, n in old}
     path = write(tmp_path / "conv.pt", conv)
     (tmp_path / "l.toml").write_text(
         'input_shape = [1, 4, 4]\n[[layer]]\nkind = "conv2d"\nreceptive_field_size = 2\npadding = 0'
@@ -343,17 +344,16 @@ def test_stored_thresholds_of_a_learnable_binarization_are_stale(tmp_path):
         np.testing.assert_array_equal(got, expected)
 
 
-# A small convolution: 1 kernel of two leaves and a root on 4x4 images, padded by 1.
+# A small convolution: one kernel, (a and not b) xor (c or d), on 4x4 images padded by 1.
 
 
 def conv_state():
-    generator = torch.Generator().manual_seed(3)
     window = torch.tensor([[[0, 0, 0], [2, 1, 0]], [[1, 2, 0], [2, 2, 0]]])  # rank, leaves
     starts = torch.tensor([(row, column, 0) for row in range(4) for column in range(4)])
     places = window[:, None, None] + starts[None, None, :, None]
     return {
-        "0.tree_weights.0": torch.randn(2, 1, 16, generator=generator),
-        "0.tree_weights.1": torch.randn(1, 1, 16, generator=generator),
+        "0.tree_weights.0": torch.eye(16)[[2, 7], None],
+        "0.tree_weights.1": torch.eye(16)[[6], None],
         "0.connections._indices_L0": places,
         "0.connections._indices_L1": torch.tensor([[0], [1]]),
     }
@@ -385,7 +385,7 @@ def conv(tmp_path):
 def test_outside_of_an_image_is_0(conv):
     x = np.random.default_rng(0).integers(0, 2, (50, 4, 4))
     state = conv_state()
-    leaves, root = (state[f"0.tree_weights.{l}"].squeeze(1).tolist() for l in (0, 1))
+    leaves, root = (state[f"0.tree_weights.{level}"].squeeze(1).tolist() for level in (0, 1))
     padded = np.pad(x, [(0, 0), (1, 1), (1, 1)])
     pairs = ((0, 0), (1, 2)), ((2, 1), (2, 2))
     expected = [

@@ -378,7 +378,7 @@ def test_forward_of_binarized_images(tmp_path, feature_dim, per_channel, learnab
 def test_forward_of_a_whole_convolutional_network(tmp_path):
     """As torchlogix's ClgnMnist: convolutions, pools, flatten, dense layers, GroupSum."""
     model = sequential(
-        lambda: DummyBinarization(),
+        DummyBinarization,
         lambda: LogicConv2d(8, 1, 4, tree_depth=3, receptive_field_size=3, padding=1),
         lambda: OrPooling2d(2, 2),
         lambda: ResidualLogicBlock(4, 4, 4, tree_depth=2),
