@@ -41,7 +41,8 @@ class Fabric(Component):
         as_text: bool | None = None,
     ) -> None:
         self.netlist = netlist
-        self.groups = [np.arange(len(netlist.outputs))] if groups is None else list(groups)
+        everything = np.arange(len(netlist.outputs), dtype=np.int32)
+        self.groups: list[Ids] = [everything] if groups is None else list(groups)
         # Amaranth numbers all the output bits of one cell in 16 bits, however many ports.
         for what, width in (("inputs", netlist.n_inputs), ("outputs", sum(map(len, self.groups)))):
             if width > MAX_WIDTH:

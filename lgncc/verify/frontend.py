@@ -30,11 +30,12 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
 
     started = time.perf_counter()
     network = nn.load(path).eval()
-    samples = random_samples(model.encoder, RANDOM_SAMPLES)
-    if x is not None:
-        samples = np.concatenate([np.asarray(x, np.float64), samples])
+    random = random_samples(model.encoder, RANDOM_SAMPLES)
+    given = np.zeros((0, random.shape[1])) if x is None else np.asarray(x, np.float64)
+    samples: npt.NDArray[np.float64] = np.concatenate([given, random])
     with torch.no_grad():
-        theirs = network(torch.from_numpy(samples).float()).numpy()
+        # float64 carries every representable feature value exactly.
+        theirs = network(torch.from_numpy(samples)).numpy()
     answers = predict(model, samples)
     readout = model.readout
     ours: npt.NDArray[np.float64]
