@@ -1,0 +1,141 @@
+"""Rungs "rtl" and "board rtl": the Verilog of a build answers as the golden model does.
+
+The golden answers are computed here, from the model as it was read, before any pass; the
+benches in lgncc.sim run in the simulator's process and only compare.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.dataset import Dataset
+from lgncc.errors import DesignError, InputError
+from lgncc.golden import predict
+from lgncc.storage import load_model
+from lgncc.verify.frontend import random_samples
+from lgncc.verify.rung import Rung
+
+if TYPE_CHECKING:
+    from lgncc.sim.job import Design
+    from lgncc.sim.runner import Bench, Vectors
+
+Notice = Callable[[str], None]
+
+RANDOM_VECTORS = 256
+CORE_RUNG, BOARD_RUNG = "rtl", "board rtl"
+SIMULATIONS = "work/sim"
+BOARD_CYCLES = 8_000_000
+"""Clock cycles that the frames of all samples may take; about half a minute."""
+
+
+def check_rtl(build_dir: Path, data: Dataset | None, notice: Notice) -> list[Rung]:
+    """Simulate core.v and board.v. Raises DesignError where one is refuted."""
+    return [check_core(build_dir, data, notice), check_board(build_dir, data, notice)]
+
+
+def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "rtl": the core alone, bit- and cycle-exact, with stalls and resets."""
+    from lgncc.sim.runner import CORE
+
+    notice("simulate the core")
+    started = time.perf_counter()
+    design, vectors = _prepare(build_dir, data)
+    _simulate(CORE_RUNG, CORE, build_dir, design, vectors)
+    detail = (
+        f"{_amount(vectors, data)}, stalls, resets; latency {design.latency_cycles} cycles, "
+        f"interval {design.initiation_interval}"
+    )
+    return Rung(CORE_RUNG, "tested", detail, time.perf_counter() - started)
+
+
+def check_board(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "board rtl": the whole board design, frame by frame over its UART."""
+    from lgncc.sim.runner import BOARD
+
+    notice("simulate the board")
+    started = time.perf_counter()
+    design, vectors = _prepare(build_dir, data)
+    vectors = _affordable(vectors, design)
+    _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors)
+    detail = (
+        f"{_amount(vectors, data)} as UART frames, damaged frames, resets; "
+        f"{design.uart_divisor} cycles a bit"
+    )
+    return Rung(BOARD_RUNG, "tested", detail, time.perf_counter() - started)
+
+
+def _simulate(rung: str, bench: Bench, build_dir: Path, design: Design, vectors: Vectors) -> None:
+    from lgncc.sim.runner import simulate
+
+    verilog = build_dir / f"{bench.name}.v"
+    if not verilog.is_file():
+        raise InputError(f"{verilog}: not found; is {build_dir} a finished build?")
+    outcome = simulate(bench, verilog, design, vectors, (build_dir / SIMULATIONS).resolve())
+    if outcome.refuted is not None:
+        raise DesignError(f"{rung}: refuted: {outcome.refuted}\n  log: {outcome.log}")
+
+
+def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
+    """What the design states of itself; the samples, then random ones, and their answers."""
+    from lgncc.sim.job import Design
+    from lgncc.sim.runner import Vectors
+    from lgncc.sim.vectors import AnswerFormat, pack_samples
+
+    model = load_model(build_dir / "model.npz")
+    # The optimized model only says how wide the core's fields are, never what is in them.
+    answer = AnswerFormat.of(load_model(build_dir / "optimized_model.npz"))
+    path = build_dir / "design.json"
+    try:
+        facts = json.loads(path.read_text())
+        design = Design(
+            in_width=model.encoder.input_width,
+            answer=answer,
+            latency_cycles=int(facts["latency_cycles"]),
+            initiation_interval=int(facts["initiation_interval"]),
+            uart_divisor=int(facts["uart_divisor"]),
+            build_id=str(facts["build_id"]),
+        )
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
+
+    blocks: list[npt.NDArray[Any]] = [random_samples(model.encoder, RANDOM_VECTORS)]
+    if data is not None:
+        blocks.insert(0, data.x)
+    predictions = [answer.pack(predict(model, block)) for block in blocks]
+    vectors = Vectors(
+        inputs=np.concatenate([pack_samples(model.encoder, block) for block in blocks]),
+        answers=np.concatenate(predictions),
+        n_samples=len(data.x) if data is not None else 0,
+    )
+    return design, vectors
+
+
+def _affordable(vectors: Vectors, design: Design) -> Vectors:
+    """As many samples as the line carries in BOARD_CYCLES, and a share of the random ones."""
+    from lgncc.sim.runner import Vectors
+
+    frame_bytes = vectors.inputs.shape[1] + vectors.answers.shape[1] + 16
+    count = max(BOARD_CYCLES // (10 * frame_bytes * design.uart_divisor), 2)
+    if count >= len(vectors.inputs):
+        return vectors
+    n_samples = min(vectors.n_samples, -(-count * 3 // 4))
+    n_random = min(len(vectors.inputs) - vectors.n_samples, count - n_samples)
+    kept = np.r_[:n_samples, vectors.n_samples : vectors.n_samples + n_random]
+    return Vectors(vectors.inputs[kept], vectors.answers[kept], n_samples)
+
+
+def _amount(vectors: Vectors, data: Dataset | None) -> str:
+    """`360 samples of digits-test.npz + 256 random`."""
+    random = f"{len(vectors.inputs) - vectors.n_samples} random"
+    if data is None:
+        return f"{random} vectors"
+    total = len(data.x)
+    first = "" if vectors.n_samples == total else f"the first {vectors.n_samples} of "
+    return f"{first}{total} samples of {data.path.name} + {random}"

@@ -1,0 +1,103 @@
+"""Frames made by hand from docs/reference/link-protocol.md, good ones and damaged ones.
+
+Nothing here uses lgncc.host.frames but its names for types and codes, so that a mistake in
+its encoder cannot hide the same mistake in the hardware.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from random import Random
+
+from lgncc.host.frames import ErrorCode, FrameType
+from lgncc.sim.uart import BITS_A_BYTE, byte_levels
+
+IDENT_REQUEST = bytes.fromhex("c0 02 00 00 00 a8 69 c0")
+"""The protocol's own example: IDENT, seq 0."""
+
+
+def crc(data: bytes) -> int:
+    """CRC-16/IBM-3740 bit by bit, as a polynomial division."""
+    register = 0xFFFF
+    for byte in data:
+        for bit in range(7, -1, -1):
+            feedback = register >> 15 ^ byte >> bit & 1
+            register = register << 1 & 0xFFFF ^ (0x1021 if feedback else 0)
+    return register
+
+
+def body(kind: int, seq: int, payload: bytes = b"", length: int | None = None) -> bytes:
+    """What stands before the CRC; `length` is what the frame claims."""
+    claimed = len(payload) if length is None else length
+    return bytes([kind, seq, claimed & 0xFF, claimed >> 8]) + payload
+
+
+def wire(content: bytes, checksum: int | None = None) -> bytes:
+    """The bytes on the line of a content and its CRC, right unless another is given."""
+    value = crc(content) if checksum is None else checksum
+    escapes = {0xC0: b"\xdb\xdc", 0xDB: b"\xdb\xdd"}
+    plain = content + bytes([value & 0xFF, value >> 8])
+    return b"\xc0" + b"".join(escapes.get(b, bytes([b])) for b in plain) + b"\xc0"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """Levels on the line that must be answered with one ERROR of this code and seq."""
+
+    name: str
+    levels: list[int]
+    code: ErrorCode
+    seq: int
+
+
+def faults(payload: bytes, seq: int) -> list[Fault]:
+    """One of each kind of damage to an INFER frame with this payload."""
+    good = body(FrameType.INFER, seq, payload)
+    right, n = crc(good), len(payload)
+    flipped = body(FrameType.INFER, seq, bytes([payload[0] ^ 1]) + payload[1:])
+    longer, shorter = payload + b"\x55", payload[:-1]
+    plain = body(FrameType.INFER, seq, bytes(n))  # no byte of it is escaped
+    found = [
+        ("wrong CRC", wire(good, right ^ 0x0001), ErrorCode.CRC),
+        ("wrong CRC in its last bit", wire(good, right ^ 0x8000), ErrorCode.CRC),
+        ("inverted CRC", wire(good, right ^ 0xFFFF), ErrorCode.CRC),
+        ("payload bit flipped", wire(flipped, right), ErrorCode.CRC),
+        ("cut in the payload", b"\xc0" + plain[: 4 + n // 2] + b"\xc0", ErrorCode.LENGTH),
+        ("cut before the CRC", b"\xc0" + plain + b"\xc0", ErrorCode.LENGTH),
+        ("cut after the type", b"\xc0\x01\xc0", ErrorCode.LENGTH),
+        ("payload too long", wire(body(FrameType.INFER, seq, longer)), ErrorCode.LENGTH),
+        ("payload too short", wire(body(FrameType.INFER, seq, shorter)), ErrorCode.LENGTH),
+        ("length off by 256", wire(body(1, seq, payload, n + 256)), ErrorCode.LENGTH),
+        ("a byte after the CRC", wire(plain)[:-1] + b"\x00\xc0", ErrorCode.LENGTH),
+        ("IDENT with a payload", wire(body(FrameType.IDENT, seq, b"x")), ErrorCode.LENGTH),
+        ("type 0", wire(body(0x00, seq, payload)), ErrorCode.TYPE),
+        ("type 3", wire(body(0x03, seq)), ErrorCode.TYPE),
+        ("a response's type", wire(body(FrameType.RESULT, seq, payload)), ErrorCode.TYPE),
+        ("noise", b"\xc0n%cise\xc0" % seq, ErrorCode.TYPE),
+        ("malformed escape", b"\xc0" + plain + b"\xdb\x00\xc0", ErrorCode.WIRE),
+        ("escape before END", b"\xc0" + plain + b"\xdb\xc0", ErrorCode.WIRE),
+    ]
+    no_stop_bit = byte_levels(wire(plain))
+    at = BITS_A_BYTE * 6 - 1  # of the first payload byte: END, type, seq, length, length, here
+    no_stop_bit[at : at + 1] = [0, 1]
+    return [
+        *(
+            Fault(name, byte_levels(sent), code, 0 if name == "cut after the type" else seq)
+            for name, sent, code in found
+        ),
+        Fault("a byte without stop bit", no_stop_bit, ErrorCode.WIRE, seq),
+    ]
+
+
+def flipped_byte(frame: bytes, random: Random) -> list[int]:
+    """The frame with one bit of one byte flipped, its ENDs included."""
+    damaged = bytearray(frame)
+    damaged[random.randrange(len(frame))] ^= 1 << random.randrange(8)
+    return byte_levels(damaged)
+
+
+def flipped_level(frame: bytes, random: Random) -> list[int]:
+    """The frame with the line at the wrong level for one bit time, start and stop bits too."""
+    levels = byte_levels(frame)
+    levels[random.randrange(len(levels))] ^= 1
+    return levels

@@ -1,0 +1,177 @@
+"""The core, cycle by cycle, against the golden model's answers. Runs inside the simulator.
+
+The bench makes the clock itself, so that every value is read when it has settled,
+whatever a simulator's order of events. From the latency and the interval that the design
+states it knows for each cycle whether `o__valid` and `i__ready` are 1: time, for the
+core, is the cycles in which no answer is held up at `o`.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+import cocotb
+from cocotb.triggers import Timer
+
+from lgncc.sim.job import Job, RefutedError
+
+RESETS = 8
+STALL_RATES = (0.0, 0.2, 0.5, 0.9)
+"""Chances that a side is not ready in a cycle; each side changes its own now and then."""
+
+
+@dataclass(frozen=True)
+class Sampled:
+    """The core's outputs just before a clock edge."""
+
+    i_ready: bool
+    o_valid: bool
+    o_payload: int
+
+
+class Pins:
+    """The ports of `lgncc_core`."""
+
+    def __init__(self, dut: Any) -> None:
+        self.dut = dut
+        dut.clk.value = 0
+
+    async def cycle(self, payload: int | None, *, o_ready: bool, rst: bool = False) -> Sampled:
+        """One clock cycle that offers `payload`, if any."""
+        dut = self.dut
+        dut.rst.value = rst
+        dut.i__valid.value = payload is not None
+        if payload is not None:
+            dut.i__payload.value = payload
+        dut.o__ready.value = o_ready
+        await Timer(1, "step")
+        sampled = Sampled(
+            bool(dut.i__ready.value), bool(dut.o__valid.value), int(dut.o__payload.value)
+        )
+        dut.clk.value = 1
+        await Timer(1, "step")
+        dut.clk.value = 0
+        return sampled
+
+
+class Scoreboard:
+    """Predicts the core's outputs in each cycle and compares."""
+
+    def __init__(self, pins: Pins, job: Job) -> None:
+        self.pins, self.job = pins, job
+        self.inputs, self.answers = job.load_vectors()
+        self.inside: deque[tuple[int, int]] = deque()  # vector, time of its acceptance
+        self.now = 0
+        self.may_accept_at = 0
+
+    async def step(self, index: int | None, o_ready: bool) -> bool:
+        """One cycle that offers vector `index`, if any. True if the core accepted it."""
+        latency = self.job.design.latency_cycles
+        payload = None if index is None else self.inputs[index]
+        seen = await self.pins.cycle(payload, o_ready=o_ready)
+
+        if seen.o_valid:
+            if not self.inside:
+                raise RefutedError("o__valid is 1, but no vector is inside")
+            oldest, accepted_at = self.inside[0]
+            if self.now - accepted_at != latency:
+                raise RefutedError(
+                    f"{self.job.label(oldest)}: answered {self.now - accepted_at} cycles after "
+                    f"it was accepted, the design states a latency of {latency}"
+                )
+            expected = self.answers[oldest]
+            if seen.o_payload != expected:
+                difference = self.job.design.answer.difference(expected, seen.o_payload)
+                raise RefutedError(f"{self.job.label(oldest)}: {difference}")
+        elif self.inside and self.now - self.inside[0][1] == latency:
+            raise RefutedError(
+                f"{self.job.label(self.inside[0][0])}: no answer after the latency of {latency} "
+                "cycles that the design states"
+            )
+        stalled = seen.o_valid and not o_ready
+        if seen.i_ready != (not stalled and self.now >= self.may_accept_at):
+            raise RefutedError(
+                f"i__ready is {int(seen.i_ready)} "
+                + ("while an answer is held up at o" if stalled else "without a stall at o")
+                + f", {self.job.design.initiation_interval} being the initiation interval"
+            )
+        if seen.o_valid and o_ready:
+            self.inside.popleft()
+        accepted = index is not None and seen.i_ready
+        if accepted and index is not None:
+            self.inside.append((index, self.now))
+            self.may_accept_at = self.now + self.job.design.initiation_interval
+        self.now += not stalled
+        return accepted
+
+    async def drain(self, o_ready: bool = True) -> None:
+        """Until every answer came, and long enough to see that no more come."""
+        for _ in range(self.job.design.latency_cycles + 2):
+            await self.step(None, o_ready)
+
+    async def reset(self) -> None:
+        await self.pins.cycle(None, o_ready=False, rst=True)
+        self.inside.clear()
+        self.may_accept_at = self.now
+
+
+async def back_to_back(board: Scoreboard) -> None:
+    """All vectors, nobody ever waiting."""
+    for index in range(len(board.inputs)):
+        while not await board.step(index, o_ready=True):
+            pass
+    await board.drain()
+
+
+async def stalls(board: Scoreboard) -> None:
+    """All vectors, both sides pausing at random."""
+    random = Random(1)
+    pause, hold = 0.0, 0.0
+    for index in range(len(board.inputs)):
+        accepted = False
+        while not accepted:
+            if random.random() < 0.05:
+                pause, hold = random.choice(STALL_RATES), random.choice(STALL_RATES)
+            offered = None if random.random() < pause else index
+            accepted = await board.step(offered, o_ready=random.random() >= hold)
+    await board.drain()
+
+
+async def resets(board: Scoreboard) -> None:
+    """A reset at different fillings of the stages, stalled and not."""
+    random = Random(2)
+    count = len(board.inputs)
+    for trial in range(RESETS):
+        held_up = trial % 2 == 1
+        for _ in range(board.job.design.latency_cycles + random.randrange(3)):
+            await board.step(random.randrange(count), o_ready=not held_up)
+        await board.reset()
+        await board.drain(o_ready=not held_up)
+        for _ in range(5):
+            await board.step(random.randrange(count), o_ready=True)
+        await board.drain()
+
+
+@cocotb.test()
+async def core(dut: Any) -> None:
+    job = Job.current()
+    design = job.design
+    try:
+        for port, width in (("i", design.in_width), ("o", design.answer.total_width)):
+            found = len(getattr(dut, f"{port}__payload"))
+            if found != width:
+                raise RefutedError(f"{port}__payload has {found} bits, the model needs {width}")
+        board = Scoreboard(Pins(dut), job)
+        await board.reset()
+        for phase in (back_to_back, stalls, resets):
+            try:
+                await phase(board)
+            except RefutedError as error:
+                raise RefutedError(f"{phase.__name__.replace('_', ' ')}: {error}") from error
+    except RefutedError as error:
+        job.finish(refuted=str(error))
+        raise
+    job.finish(refuted=None)

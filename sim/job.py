@@ -1,0 +1,74 @@
+"""What the process that asks for a simulation tells the one inside the simulator, as JSON."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from lgncc.sim.vectors import AnswerFormat
+
+VARIABLE = "LGNCC_SIM_JOB"
+"""Environment variable that names the job's file."""
+
+
+class RefutedError(AssertionError):
+    """The design does not do what it must; the text says where and what."""
+
+
+@dataclass(frozen=True)
+class Design:
+    """The facts that a design states of itself, and its ports' widths in bits."""
+
+    in_width: int
+    answer: AnswerFormat
+    latency_cycles: int
+    initiation_interval: int
+    uart_divisor: int
+    build_id: str
+
+
+@dataclass(frozen=True)
+class Job:
+    """One bench on one design. Paths are absolute; `vectors` is an .npz with the arrays
+    inputs and answers, uint8 (n, bytes), of which the first n_samples are the user's."""
+
+    bench: str
+    design: Design
+    vectors: str
+    n_samples: int
+    outcome: str
+
+    def write(self, path: Path) -> None:
+        path.write_text(json.dumps(asdict(self), indent=1))
+
+    @classmethod
+    def current(cls) -> Job:
+        """The job of this simulator process."""
+        fields: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text())
+        design = fields.pop("design")
+        answer = AnswerFormat(**design.pop("answer"))
+        return cls(design=Design(answer=answer, **design), **fields)
+
+    def load_vectors(self) -> tuple[list[int], list[int]]:
+        """Inputs and answers, an integer each."""
+        with np.load(self.vectors) as arrays:
+            inputs, answers = (
+                [int.from_bytes(row.tobytes(), "little") for row in arrays[name]]
+                for name in ("inputs", "answers")
+            )
+        return inputs, answers
+
+    def label(self, index: int) -> str:
+        """How messages name vector `index`."""
+        if index < self.n_samples:
+            return f"sample {index}"
+        return f"random vector {index - self.n_samples}"
+
+    def finish(self, refuted: str | None) -> None:
+        """Tell the waiting process how the bench ended."""
+        Path(self.outcome).write_text(json.dumps({"refuted": refuted}))

@@ -1,0 +1,74 @@
+"""The bench's own frames, held against the protocol's document and the host's codec."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from random import Random
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgncc.host.frames import Decoder, Frame, FrameError, FrameType, encode
+from lgncc.sim import board_frames
+from lgncc.sim.uart import byte_levels
+
+DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "link-protocol.md"
+
+
+def read_levels(levels):
+    """Bytes of complete frames of ten levels with a start and a stop bit."""
+    assert len(levels) % 10 == 0
+    rows = [levels[at : at + 10] for at in range(0, len(levels), 10)]
+    assert all((row[0], row[9]) == (0, 1) for row in rows)
+    return bytes(sum(bit << i for i, bit in enumerate(row[1:9])) for row in rows)
+
+
+def test_crc_of_the_documents_check_string():
+    assert board_frames.crc(b"123456789") == 0x29B1
+
+
+def test_the_handwritten_request_is_the_documents_example():
+    assert f"IDENT request, seq 0: {board_frames.IDENT_REQUEST.hex(' ')}" in DOCUMENT.read_text()
+
+
+def test_the_documents_infer_example():
+    sent = board_frames.wire(board_frames.body(1, 7, bytes.fromhex("0bc002")))
+    assert f"INFER, seq 7: {sent.hex(' ')}" in DOCUMENT.read_text()
+
+
+@given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
+def test_both_encoders_agree(kind, seq, payload):
+    ours = board_frames.wire(board_frames.body(kind, seq, payload))
+    assert ours == encode(Frame(kind, seq, payload))
+
+
+@given(st.binary(min_size=1, max_size=30), st.integers(1, 0xBF))
+def test_no_damaged_frame_is_a_good_request(payload, seq):
+    faults = board_frames.faults(payload, seq)
+    assert len({fault.name for fault in faults}) == len(faults) == 19
+    for fault in faults[:-1]:
+        (found,) = Decoder().feed(read_levels(fault.levels))
+        good = isinstance(found, Frame) and (
+            (found.type == FrameType.INFER and len(found.payload) == len(payload))
+            or (found.type == FrameType.IDENT and not found.payload)
+        )
+        assert isinstance(found, FrameError) or not good, fault.name
+
+
+def test_a_byte_without_stop_bit_is_one_low_level_longer():
+    payload = b"\x12\x34"
+    *_, fault = board_frames.faults(payload, 9)
+    plain = byte_levels(board_frames.wire(board_frames.body(1, 9, bytes(2))))
+    assert len(fault.levels) == len(plain) + 1
+    assert plain[59] == 1
+    assert fault.levels[59:61] == [0, 1]
+    assert fault.levels[61:] == plain[60:]
+
+
+def test_random_damage_changes_one_bit():
+    frame = board_frames.wire(board_frames.body(1, 9, b"abc"))
+    clean = byte_levels(frame)
+    for damage in (board_frames.flipped_byte, board_frames.flipped_level):
+        for seed in range(50):
+            damaged = damage(frame, Random(seed))
+            assert sum(a != b for a, b in zip(clean, damaged, strict=True)) == 1
