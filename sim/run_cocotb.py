@@ -19,8 +19,8 @@ MAKE_VARIABLES = "CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS
 # What runs often is optimized a little, what runs once is not: g++ is most of the wait.
 OPTIMIZATION = "OPT_FAST=-O1 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 
-# Instead of compiling Verilator's runtime: objects of it that an earlier build left.
-COMPILED_RUNTIME = "VM_GLOBAL_FAST= VM_GLOBAL_SLOW= LOADLIBES={objects}"
+# Where the build folder already holds objects of Verilator's runtime: linked, not compiled.
+COMPILED_RUNTIME = "VM_GLOBAL_FAST= VM_GLOBAL_SLOW= LOADLIBES=verilated*.o"
 
 BUILD_ARGS = (
     # cocotb's runner makes every signal visible, which is slow to compile; only the ports
@@ -36,20 +36,18 @@ BUILD_ARGS = (
 
 
 def main(order_path: Path) -> None:
-    """Follow an order: environment, top, folder (which holds design.v and ports.vlt), objects;
+    """Follow an order: environment, top, folder (which holds design.v and ports.vlt);
     or to run what was built: environment, top, folder, bench, test_folder."""
     order = json.loads(order_path.read_text())
     os.environ.pop("PYTEST_CURRENT_TEST", None)  # the runner would take this for its own test
     os.environ.update(order["environment"])
-    make_flags = [MAKE_VARIABLES, OPTIMIZATION]
-    if order.get("objects"):
-        make_flags.append(COMPILED_RUNTIME.format(objects=order["objects"]))
-    os.environ["MAKEFLAGS"] = " ".join(make_flags)
+    folder = Path(order["folder"])
+    compiled = COMPILED_RUNTIME if any(folder.glob("verilated*.o")) else ""
+    os.environ["MAKEFLAGS"] = f"{MAKE_VARIABLES} {OPTIMIZATION} {compiled}"
 
     from cocotb_tools.runner import get_runner
 
     runner = get_runner("verilator")
-    folder = Path(order["folder"])
     if "bench" not in order:
         runner.build(
             sources=[folder / "ports.vlt", folder / "design.v"],

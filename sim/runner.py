@@ -1,6 +1,6 @@
 """Verilog in, verdict out: builds a bench's simulator with Verilator, once per text, and runs it.
 
-    FOLDER/<top>-<digest>/   a finished simulator; `built` is written last
+    FOLDER/<top>-<digest>/   a finished simulator: one program
     FOLDER/runtime-<digest>/ Verilator's own objects, which are the same for every design
     FOLDER/<bench>/          vectors, job and outcome of the last run
     FOLDER/<bench>.log       everything that the tools and the bench printed
@@ -16,12 +16,12 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import metadata, util
 from pathlib import Path
-from tempfile import mkdtemp
+from tempfile import TemporaryDirectory
 
 import numpy as np
 
@@ -152,32 +152,43 @@ def _build(bench: Bench, verilog: Path, verilator: Tool, folder: Path) -> Path:
     )
     text = verilog.read_bytes()
     simulator = folder / f"{bench.top}-{_digest(*settings, *bench.ports, text)}"
-    if (simulator / "built").exists():
+    if (simulator / bench.top).is_file():
         return simulator
     for outdated in folder.glob(f"{bench.top}-*"):
         shutil.rmtree(outdated)
 
-    simulator.mkdir()
-    (simulator / "design.v").write_bytes(text)
-    visible = [f'public_flat_rw -module "{bench.top}" -var "{port}"' for port in bench.ports]
-    (simulator / "ports.vlt").write_text("\n".join(["`verilator_config", *visible, ""]))
-    # Most of a small design's build is Verilator's runtime: its objects are kept.
     runtime = folder / f"runtime-{_digest(*settings)}"
-    order = {
-        "top": bench.top,
-        "folder": str(simulator),
-        "objects": f"../{runtime.name}/*.o" if runtime.exists() else "",
-        "environment": _environment(verilator),
-    }
-    log = folder / f"{bench.name}-build.log"
-    _run_cocotb(order, simulator / "order.json", log, BUILD_TIMEOUT_S)
-    if not runtime.exists():
-        partial = Path(mkdtemp(dir=folder))
-        for compiled in simulator.glob("verilated*.o"):
-            shutil.copy(compiled, partial)
-        partial.rename(runtime)
-    (simulator / "built").touch()
+    # Not in `folder`: make cannot build where a space is in the path.
+    with TemporaryDirectory(prefix="lgncc-sim-") as name:
+        scratch = Path(name)
+        (scratch / "design.v").write_bytes(text)
+        visible = [f'public_flat_rw -module "{bench.top}" -var "{port}"' for port in bench.ports]
+        (scratch / "ports.vlt").write_text("\n".join(["`verilator_config", *visible, ""]))
+        # Most of a small design's build is Verilator's runtime: its objects are kept.
+        for compiled in runtime.glob("*.o"):
+            shutil.copy(compiled, scratch)
+        order = {
+            "top": bench.top,
+            "folder": name,
+            "environment": _environment(verilator),
+        }
+        log = folder / f"{bench.name}-build.log"
+        _run_cocotb(order, scratch / "order.json", log, BUILD_TIMEOUT_S)
+        _keep(scratch.glob("verilated*.o"), runtime)
+        _keep([scratch / bench.top], simulator)
     return simulator
+
+
+def _keep(files: Iterable[Path], folder: Path) -> None:
+    """Copy the files into a new folder that appears whole or not at all."""
+    if folder.exists():
+        return
+    partial = folder.with_name(f".{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir()
+    for file in files:
+        shutil.copy(file, partial)
+    partial.rename(folder)
 
 
 def _run_cocotb(order: Mapping[str, object], path: Path, log: Path, timeout_s: float) -> None:
