@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Core: a LogicModel as a streaming component, in the `spatial` architecture.
 
     i ─▶ [register] ─▶ encoder ─▶ network ─▶ [register] ─▶ popcount ─▶ [register] ─▶ argmax ─▶ o
@@ -14,7 +15,7 @@ from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
 from lgncc.hw.encoder import ThermometerEncoder
-from lgncc.hw.fabric import Fabric, fabric_text
+from lgncc.hw.fabric import MAX_WIDTH, Fabric, fabric_text
 from lgncc.hw.readout import ScoreReadout
 from lgncc.model import LogicModel
 
@@ -48,6 +49,11 @@ class Core(Component):
         else:
             self.network = Fabric(model.netlist)
             out_width = max(len(model.netlist.outputs), 1)
+        for what, width in (("input", model.encoder.input_width), ("output", out_width)):
+            if width > MAX_WIDTH:
+                raise DesignError(
+                    f"the {what} vector has {width:,} bits; a component holds {MAX_WIDTH:,}"
+                )
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(model.encoder.input_width))),

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """Readout: output bits to scores or a class, as popcounts and an argmax."""
 
 from __future__ import annotations
