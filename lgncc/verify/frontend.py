@@ -31,18 +31,17 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
     started = time.perf_counter()
     network = nn.load(path).eval()
     random = random_samples(model.encoder, RANDOM_SAMPLES)
-    given = np.zeros((0, random.shape[1])) if x is None else np.asarray(x, np.float64)
-    samples: npt.NDArray[np.float64] = np.concatenate([given, random])
+    samples = random if x is None else np.concatenate([np.asarray(x, np.float64), random])
     with torch.no_grad():
         # float64 carries every representable feature value exactly.
         theirs = network(torch.from_numpy(samples)).numpy()
     answers = predict(model, samples)
     readout = model.readout
-    ours: npt.NDArray[np.float64]
-    if answers.scores is None:
-        ours = answers.bits.astype(np.float64)
-    else:
-        ours = (answers.scores + readout.beta) / readout.tau
+    ours = (
+        answers.bits.astype(np.float64)
+        if answers.scores is None
+        else (answers.scores + readout.beta) / readout.tau
+    )
     # Scores are sums of at most a few thousand ones, divided once: exact up to one rounding.
     wrong = ~np.isclose(ours, theirs, rtol=1e-6, atol=0).all(axis=1)
     if wrong.any():
