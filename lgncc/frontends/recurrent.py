@@ -2,101 +2,52 @@
 
 A cell is a few stacks of difflogic layers, `cell.<stack>.net.<i>.{weights, conn_a, conn_b}`,
 which read [x; h]: the features of a step, then the last answer. State starts at 0, and
-GroupSum reads the answer h' after the step. Which stacks there are says which cell it is:
-
-    update                                      h' = update, or without memory: --cell
-    candidate, gate                             h' = gate ? h : candidate
-    set_net, reset_net                          h' = set | ~reset & h
-    toggle_net                                  h' = toggle ^ h
-    candidate, gate, out_proj, readout          C' = gate ? C : candidate
-    forget, input, candidate, out_proj, readout C' = C & forget | input & candidate
-
-In the last two h' is readout[out_proj; C'], and the state is h and C.
+GroupSum reads the answer h' after the step. Which stacks there are says which of
+`lgncc.cells` it is; a lone `update` may also be a network without memory: --cell.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
 
 from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
+from lgncc.cells import CELLS
 from lgncc.errors import InputError
 from lgncc.frontends.common import group_readout, tables_from_difflogic, threshold_encoder
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.frontends.state_dict import StateDict
-from lgncc.gates import A_AND_NOT_B, AND, OR, XOR
+from lgncc.gates import A_AND_NOT_B, AND, OR
 from lgncc.model import Fact, LogicModel
 from lgncc.model import Source as Origin
 
 KEY = re.compile(r"((?:.+\.)?cell)\.(\w+)\.net\.(\d{1,9})\.(weights|conn_a|conn_b)")
 MAX_WIDTH = 1 << 20
 
-Stack: TypeAlias = Callable[[Ids], Ids]
-Step: TypeAlias = Callable[[NetlistBuilder, dict[str, Stack], Ids, Ids], tuple[Ids, Ids]]
-"""(builder, stacks, [x; h], state) to the answer h' and the next state, both node ids."""
+BY_STACKS = {frozenset(cell.stacks): cell for cell in CELLS.values()}
 
 
-def _mux(builder: NetlistBuilder, select: Ids, if_set: Ids, if_clear: Ids) -> Ids:
-    kept = builder.gates(AND, select, if_set)
-    written = builder.gates(A_AND_NOT_B, if_clear, select)
-    return builder.gates(OR, kept, written)
+@dataclass(frozen=True)
+class NodeAlgebra:
+    """Update rules on node ids int32 (width,), appended to a netlist."""
 
+    builder: NetlistBuilder
 
-def _recompute(_: NetlistBuilder, stacks: dict[str, Stack], z: Ids, h: Ids) -> tuple[Ids, Ids]:
-    answer = stacks["update"](z)
-    return answer, answer[: len(h)]  # all of it, or nothing without memory
+    def gate(self, table: int, a: Ids, b: Ids) -> Ids:
+        return self.builder.gates(table, a, b)
 
+    def mux(self, select: Ids, if_set: Ids, if_clear: Ids) -> Ids:
+        kept = self.builder.gates(AND, select, if_set)
+        written = self.builder.gates(A_AND_NOT_B, if_clear, select)
+        return self.builder.gates(OR, kept, written)
 
-def _gated(builder: NetlistBuilder, stacks: dict[str, Stack], z: Ids, h: Ids) -> tuple[Ids, Ids]:
-    answer = _mux(builder, stacks["gate"](z), h, stacks["candidate"](z))
-    return answer, answer
-
-
-def _set_reset(
-    builder: NetlistBuilder, stacks: dict[str, Stack], z: Ids, h: Ids
-) -> tuple[Ids, Ids]:
-    held = builder.gates(A_AND_NOT_B, h, stacks["reset_net"](z))
-    answer = builder.gates(OR, stacks["set_net"](z), held)
-    return answer, answer
-
-
-def _toggle(builder: NetlistBuilder, stacks: dict[str, Stack], z: Ids, h: Ids) -> tuple[Ids, Ids]:
-    answer = builder.gates(XOR, stacks["toggle_net"](z), h)
-    return answer, answer
-
-
-def _gru(builder: NetlistBuilder, stacks: dict[str, Stack], z: Ids, state: Ids) -> tuple[Ids, Ids]:
-    cell = state[len(state) // 2 :]
-    memory = _mux(builder, stacks["gate"](z), cell, stacks["candidate"](z))
-    answer = stacks["readout"](np.concatenate([stacks["out_proj"](z), memory]))
-    return answer, np.concatenate([answer, memory])
-
-
-def _lstm(builder: NetlistBuilder, stacks: dict[str, Stack], z: Ids, state: Ids) -> tuple[Ids, Ids]:
-    cell = state[len(state) // 2 :]
-    kept = builder.gates(AND, cell, stacks["forget"](z))
-    written = builder.gates(AND, stacks["input"](z), stacks["candidate"](z))
-    memory = builder.gates(OR, kept, written)
-    answer = stacks["readout"](np.concatenate([stacks["out_proj"](z), memory]))
-    return answer, np.concatenate([answer, memory])
-
-
-CELLS: dict[frozenset[str], tuple[str, int, Step]] = {
-    frozenset(stacks): (name, memories, step)
-    for stacks, name, memories, step in (
-        ({"update"}, "recompute", 1, _recompute),
-        ({"candidate", "gate"}, "gated", 1, _gated),
-        ({"set_net", "reset_net"}, "set/reset latch", 1, _set_reset),
-        ({"toggle_net"}, "toggle", 1, _toggle),
-        ({"candidate", "gate", "out_proj", "readout"}, "gated with cell state", 2, _gru),
-        ({"forget", "input", "candidate", "out_proj", "readout"}, "LSTM", 2, _lstm),
-    )
-}
-"""By its stacks: name, how many words of h's width the state has, and one step."""
+    def join(self, first: Ids, second: Ids) -> Ids:
+        return np.concatenate([first, second])
 
 
 def recognize(source: Source) -> str | None:
@@ -116,13 +67,12 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
     given.only("recurrent", "classes", "tau", "threshold", "input_format", "input_bits", "cell")
     state = StateDict.of(source)
     layers = {} if state is None else _layers(source, state)
-    if state is None or frozenset(layers) not in CELLS:
+    if state is None or frozenset(layers) not in BY_STACKS:
         found = ", ".join(layers) or "none"
         raise InputError(f"{source.path}: no cell that is known has the stacks {found}")
-    name, memories, step = CELLS[frozenset(layers)]
-    cell, origin = _cell(source, given, name)
-    if cell == "feedforward":
-        memories = 0
+    rule = BY_STACKS[frozenset(layers)]
+    cell, origin = _cell(source, given, rule.title)
+    memories = 0 if cell == "feedforward" else rule.memories
     stacks = {stack: _read_stack(source, state, names) for stack, names in layers.items()}
     state.finish()
     width = _hidden_width(source, stacks)
@@ -130,10 +80,11 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
 
     encoder, input_facts = threshold_encoder(source, n_inputs, given)
     builder = NetlistBuilder(n_inputs, memories * width)
-    hidden = builder.state[:width]
+    memory = tuple(builder.state.reshape(memories, width))
     applied = {stack: _apply(source, builder, stack, stacks[stack]) for stack in stacks}
-    z = np.concatenate([builder.inputs, hidden])
-    answer, next_state = step(builder, applied, z, builder.state)
+    z = np.concatenate([builder.inputs, *memory[:1]])
+    answer, kept = rule.step(NodeAlgebra(builder), applied, z, memory)
+    next_state = np.concatenate([builder.state[:0], *kept])
     readout, readout_facts = group_readout(source, len(answer), given)
     gates = sum(len(tables) for stack in stacks.values() for tables, _ in stack)
     facts = [
@@ -239,7 +190,9 @@ def _input_bits(
     return given.input_bits
 
 
-def _apply(source: Source, builder: NetlistBuilder, stack: str, layers: list[Layer]) -> Stack:
+def _apply(
+    source: Source, builder: NetlistBuilder, stack: str, layers: list[Layer]
+) -> Callable[[Ids], Ids]:
     def append(signals: Ids) -> Ids:
         for number, (tables, wires) in enumerate(layers):
             wrong = (wires < 0) | (wires >= len(signals))
