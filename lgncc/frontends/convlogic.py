@@ -31,8 +31,9 @@ from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
 from lgncc.frontends.check import check_answers
 from lgncc.frontends.common import group_readout, tables_from_difflogic, threshold_encoder
-from lgncc.frontends.convlogic_image import MAX_LENGTH, MAX_SIGNALS, Layer, from_toml, image_layer
+from lgncc.frontends.convlogic_image import Layer, from_toml, image_layer
 from lgncc.frontends.dense import ASSEMBLY_FACTS, numbered
+from lgncc.frontends.image import MAX_LENGTH, MAX_SIGNALS
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.frontends.state_dict import StateDict
 from lgncc.frontends.thermometer import read_thresholds, thermometer_encoder

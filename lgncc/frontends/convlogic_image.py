@@ -17,14 +17,12 @@ from lgncc.arrays import Ids, Integers
 from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
 from lgncc.frontends.common import tables_from_difflogic
+from lgncc.frontends.image import MAX_LENGTH, MAX_SIGNALS, append_gates, or_pool, windows
 from lgncc.frontends.source import Source
 from lgncc.frontends.state_dict import StateDict
-from lgncc.gates import OR
 
 LEAVES = 4
 COMPLETE = 7
-MAX_LENGTH = 1 << 16
-MAX_SIGNALS = 1 << 26
 
 Pair = tuple[int, int]
 
@@ -100,8 +98,7 @@ def image_layer(
             "(Cout, 7, 16) are read"
         )
     fanin = _windows(source, state, shape, name, len(gates), signals)
-    tables = np.broadcast_to(gates[:, None, None, :LEAVES], (*fanin.shape[:3], LEAVES))
-    signals = _append(builder, tables, fanin[..., 0::2], fanin[..., 1::2])
+    signals = _join(builder, gates[:, :LEAVES], fanin)
     if gates.shape[1] == LEAVES:
         return signals
     signals = _tree(source, builder, name, gates[:, LEAVES : LEAVES + 2], signals)
@@ -115,10 +112,10 @@ def _gates(state: StateDict, name: str) -> Integers:
     return ids
 
 
-def _append(builder: NetlistBuilder, gates: Integers, a: Ids, b: Ids) -> Ids:
-    """Gates of any one shape; returns the ids in it."""
-    tables = tables_from_difflogic(gates.reshape(-1))
-    return builder.gates(tables, a.reshape(-1), b.reshape(-1)).reshape(gates.shape)
+def _join(builder: NetlistBuilder, gates: Integers, signals: Ids) -> Ids:
+    """Gate p (channels, n) joins values 2p and 2p + 1 of each place (channels, ..., 2n)."""
+    tables = tables_from_difflogic(gates.reshape(-1)).reshape(len(gates), 1, 1, -1)
+    return append_gates(builder, tables, signals.reshape(*signals.shape[:-1], -1, 2))
 
 
 def _windows(
@@ -138,18 +135,18 @@ def _windows(
             raise InputError(
                 f"{source.path}: {name}selection reads {what} {values.max()}, of {limit} as given"
             )
-    (up, left), (down, right) = shape.padding, shape.stride
+    up, left = shape.padding
     size = signals.shape[1] + 2 * up, signals.shape[2] + 2 * left
-    n_rows, n_columns = _places(source, name, size, shape, len(signals) + 2 * LEAVES * channels)
-    padded = np.pad(signals[..., 0], ((0, 0), (up, up), (left, left)))  # node 0 is constant 0
-    rows = down * np.arange(n_rows)[:, None, None] + row[:, None, None, :]
-    columns = right * np.arange(n_columns)[:, None] + column[:, None, None, :]
-    windows: Ids = padded[channel[:, None, None, :], rows, columns]
-    return windows
+    _check_places(source, name, size, shape, len(signals) + 2 * LEAVES * channels)
+    seen = windows(signals[..., 0], shape.kernel, shape.stride, shape.padding)
+    # (Cout, 8) indices around two slices: numpy puts their axes first.
+    return np.moveaxis(seen[channel, :, :, row, column], 1, -1)
 
 
-def _places(source: Source, name: str, size: tuple[int, ...], shape: Layer, per_place: int) -> Pair:
-    """How many windows fit in each direction."""
+def _check_places(
+    source: Source, name: str, size: tuple[int, ...], shape: Layer, per_place: int
+) -> None:
+    """Raise InputError unless windows fit, and not more than can be meant."""
     rows, columns = (
         (length - kernel) // stride + 1
         for length, kernel, stride in zip(size, shape.kernel, shape.stride, strict=True)
@@ -159,7 +156,6 @@ def _places(source: Source, name: str, size: tuple[int, ...], shape: Layer, per_
             f"{source.path}: {name}{shape.kind} of {shape.kernel} on {size[0]} x {size[1]}: "
             f"{rows} x {columns} places are left"
         )
-    return rows, columns
 
 
 def _tree(source: Source, builder: NetlistBuilder, name: str, gates: Integers, signals: Ids) -> Ids:
@@ -168,25 +164,12 @@ def _tree(source: Source, builder: NetlistBuilder, name: str, gates: Integers, s
             f"{source.path}: {name}weights: {gates.shape} (channels, gates) do not join "
             f"{len(signals)} channels of {signals.shape[3]} values"
         )
-    spread = np.broadcast_to(gates[:, None, None], (*signals.shape[:3], gates.shape[1]))
-    return _append(builder, spread, signals[..., 0::2], signals[..., 1::2])
+    return _join(builder, gates, signals)
 
 
 def _pool(source: Source, builder: NetlistBuilder, shape: Layer, signals: Ids) -> Ids:
     if signals.shape[3] != 1:
         raise InputError(f"{source.path}: a pool needs one value a place")
-    n_rows, n_columns = _places(
-        source, "", (signals.shape[1], signals.shape[2]), shape, len(signals)
-    )
-    (height, width), (down, right) = shape.kernel, shape.stride
-    pooled: Ids | None = None
-    for row in range(height):
-        for column in range(width):
-            there = signals[:, row::down, column::right][:, :n_rows, :n_columns]
-            if pooled is None:
-                pooled = there
-                continue
-            joined = builder.gates(OR, pooled.reshape(-1), there.reshape(-1))
-            pooled = joined.reshape(there.shape)
-    assert pooled is not None  # kernels are 1 or more
-    return pooled
+    _check_places(source, "", signals.shape[1:3], shape, len(signals))
+    pooled = or_pool(builder, signals[..., 0], shape.kernel, shape.stride, (0, 0))
+    return pooled[..., None]

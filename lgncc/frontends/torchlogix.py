@@ -15,9 +15,10 @@ from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
 from lgncc.frontends.common import group_readout
+from lgncc.frontends.image import or_all
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.frontends.state_dict import StateDict
-from lgncc.frontends.torchlogix_conv import conv, or_all, or_pool
+from lgncc.frontends.torchlogix_conv import conv, or_pool
 from lgncc.frontends.torchlogix_inputs import encoder
 from lgncc.frontends.torchlogix_layers import (
     Binarization,

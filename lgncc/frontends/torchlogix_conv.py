@@ -9,9 +9,9 @@ import numpy as np
 
 from lgncc.arrays import Ids, Integers
 from lgncc.builder import NetlistBuilder
+from lgncc.frontends import image
 from lgncc.frontends.torchlogix_layers import Conv, OrPool
 from lgncc.frontends.torchlogix_state import Checkpoint, join, no_wiring
-from lgncc.gates import OR
 
 
 def conv(checkpoint: Checkpoint, builder: NetlistBuilder, layer: Conv, signals: Ids) -> Ids:
@@ -41,15 +41,13 @@ def conv(checkpoint: Checkpoint, builder: NetlistBuilder, layer: Conv, signals: 
     level = 0
     while True:
         tables = checkpoint.tables(join(name, f"tree_weights.{level}"), rank, layer.parametrization)
-        _, kernels, positions, nodes = fanin.shape
+        _, kernels, _, nodes = fanin.shape
         if tables.shape != (nodes, kernels):
             raise checkpoint.error(
                 f"{name}: tree_weights.{level} are of {tables.shape} (nodes, kernels), the wiring "
                 f"of {(nodes, kernels)}"
             )
-        spread = np.broadcast_to(tables.T[:, None], (kernels, positions, nodes))
-        ids = builder.luts(spread.reshape(-1), np.moveaxis(fanin, 0, -1).reshape(-1, rank))
-        signals = ids.reshape(kernels, positions, nodes)
+        signals = image.append_gates(builder, tables.T[:, None], np.moveaxis(fanin, 0, -1))
         level += 1
         if join(name, f"tree_weights.{level}") not in checkpoint.state.keys:
             break
@@ -116,27 +114,13 @@ def or_pool(checkpoint: Checkpoint, builder: NetlistBuilder, layer: OrPool, sign
             f"or_pool{dimension}d takes (channels, {dimension} lengths), what comes before it has "
             f"shape {signals.shape}"
         )
-    padded = np.pad(signals, [(0, 0), *((p, p) for p in layer.padding)])
     halves = [2 * p <= k for p, k in zip(layer.padding, layer.kernel_size, strict=True)]
-    fits = [k <= n for k, n in zip(layer.kernel_size, padded.shape[1:], strict=True)]
+    padded = [n + 2 * p for n, p in zip(signals.shape[1:], layer.padding, strict=True)]
+    fits = [k <= n for k, n in zip(layer.kernel_size, padded, strict=True)]
     if not all(halves + fits):
         raise checkpoint.error(
             f"or_pool{dimension}d: kernel_size {list(layer.kernel_size)} with padding "
             f"{list(layer.padding)} on {list(signals.shape[1:])}; torch takes padding up to half "
             "the kernel, and kernels up to the padded input"
         )
-    axes = tuple(range(1, dimension + 1))
-    windows = np.lib.stride_tricks.sliding_window_view(padded, layer.kernel_size, axes)
-    windows = windows[(slice(None), *(slice(None, None, step) for step in layer.stride))]
-    shape = windows.shape[: dimension + 1]
-    return or_all(builder, windows.reshape(*shape, -1))
-
-
-def or_all(builder: NetlistBuilder, signals: Ids) -> Ids:
-    """OR over the last axis, as a balanced tree: (..., n) to (...)."""
-    while signals.shape[-1] > 1:
-        half = signals.shape[-1] // 2
-        left, right = signals[..., :half], signals[..., half : 2 * half]
-        joined = builder.gates(OR, left.reshape(-1), right.reshape(-1)).reshape(left.shape)
-        signals = np.concatenate([joined, signals[..., 2 * half :]], axis=-1)
-    return signals[..., 0]
+    return image.or_pool(builder, signals, layer.kernel_size, layer.stride, layer.padding)
