@@ -140,13 +140,13 @@ def export(
             notice=steps,
         )
     rung = optimized.rung
-    stdout.print(f"{out}: {optimized.model.netlist.n_gates:,} gates; {rung.result}: {rung.detail}")
+    print(f"{out}: {optimized.model.netlist.n_gates:,} gates; {rung.result}: {rung.detail}")
 
 
 @app.command()
 def verify(
     build_dir: BuildDir,
-    rung: Annotated[str | None, typer.Option(help="Only this rung: passes, rtl, board.")] = None,
+    rung: Annotated[str | None, typer.Option(help="Only this one: passes, rtl, board rtl.")] = None,
     data: Annotated[
         Path | None, typer.Option(help="NPZ with x: simulate these samples too.")
     ] = None,

@@ -8,6 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+# pytest-xdist keeps every core busy; torch's own threads would only get in their way.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 # A shared machine makes deadlines flaky; in CI a failure must come back in the next run.
 settings.register_profile("lgncc", deadline=None)
 settings.register_profile("ci", deadline=None, derandomize=True)
