@@ -14,7 +14,9 @@ from lgncc.frontends.source import Reader, Source
 from lgncc.model import Encoder, Fact, LogicModel, Readout
 
 if TYPE_CHECKING:
-    from lgncc.nn import GroupSum, Thermometer
+    from lgncc.nn import GroupSum
+    from lgncc.nn.inputs import InputLayer
+    from lgncc.nn.layers import LogicDense
 
 
 def recognize(source: Source) -> str | None:
@@ -30,8 +32,9 @@ def recognize(source: Source) -> str | None:
 
 def read(source: Source, given: GivenFacts) -> LogicModel:
     """Raises InputError for a malformed file, or a given fact that contradicts it."""
-    from lgncc.nn import GroupSum, LogicDense, Thermometer
+    from lgncc.nn import GroupSum, LogicDense
     from lgncc.nn.checkpoint import read as read_checkpoint
+    from lgncc.nn.inputs import InputLayer
 
     given.only("lgncc.nn", "classes", "input_bits", "tau")
     checkpoint = read_checkpoint(source)
@@ -41,15 +44,15 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
     source.agree("input_bits", dense[0].in_features, given.input_bits)
     signals: Ids = builder.inputs
     for layer in dense:
-        a, b = signals[layer.connections.numpy()]
-        signals = builder.gates(layer.tables().numpy(), a, b)
+        fanin = signals[layer.wires().numpy()]
+        signals = builder.luts(layer.tables().numpy().view(np.uint64), fanin.T)
     sizes = [dense[0].in_features, *(layer.out_features for layer in dense)]
     facts = [
         Fact("network", "-".join(map(str, sizes)), "from checkpoint"),
-        Fact("gates", "argmax of 16 weights, the first of equals", "from checkpoint"),
-        Fact("wiring", "connections of every layer", "from checkpoint"),
+        *(Fact("gates", text, "from checkpoint") for text in dict.fromkeys(map(_gates, dense))),
+        *(Fact("wiring", text, "from checkpoint") for text in dict.fromkeys(map(_wiring, dense))),
     ]
-    encoder = _encoder(layers[0] if isinstance(layers[0], Thermometer) else None, sizes[0], facts)
+    encoder = _encoder(layers[0] if isinstance(layers[0], InputLayer) else None, sizes[0], facts)
     last = layers[-1]
     readout = _readout(
         last if isinstance(last, GroupSum) else None, sizes[-1], source, given, facts
@@ -64,11 +67,26 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
     )
 
 
-def _encoder(layer: Thermometer | None, n_bits: int, facts: list[Fact]) -> Encoder:
+def _gates(layer: LogicDense) -> str:
+    rule = {
+        "raw": "argmax of 16 weights, the first of equals",
+        "light": f"row is 1 where its weight is above 0, {layer.arity} inputs",
+        "walsh": f"row is 1 where its sum of Walsh coefficients is below 0, {layer.arity} inputs",
+    }
+    return rule[layer.parametrization]
+
+
+def _wiring(layer: LogicDense) -> str:
+    if layer.wiring is None:
+        return "connections of every layer"
+    return f"best of {len(layer.wiring.candidates)} candidates, the first of equals"
+
+
+def _encoder(layer: InputLayer | None, n_bits: int, facts: list[Fact]) -> Encoder:
     if layer is None:
         facts.append(Fact("encoder", "none, the inputs are bits", "from checkpoint"))
         return Encoder.identity(n_bits)
-    stated = layer.thresholds.numpy()
+    stated = layer.boundaries().numpy()
     encoder = Encoder.uniform(
         layer.features,
         feature=np.repeat(np.arange(layer.features), layer.levels),

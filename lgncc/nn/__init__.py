@@ -10,14 +10,19 @@ nn.save(model, "digits.pt")
 from lgncc.nn.checkpoint import Checkpoint, load, save
 from lgncc.nn.inputs import InputFormat, Thermometer, Threshold
 from lgncc.nn.layers import GroupSum, LogicDense
+from lgncc.nn.learnable_thermometer import LearnableThermometer
+from lgncc.nn.noise import TemperatureSchedule, set_temperature
 
 __all__ = [
     "Checkpoint",
     "GroupSum",
     "InputFormat",
+    "LearnableThermometer",
     "LogicDense",
+    "TemperatureSchedule",
     "Thermometer",
     "Threshold",
     "load",
     "save",
+    "set_temperature",
 ]

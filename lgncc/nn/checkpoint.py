@@ -1,9 +1,12 @@
 """The checkpoint of `lgncc.nn`: one self-describing torch file of plain containers.
 
-    {"format": "lgncc-nn", "version": 1,
-     "layers": [{"kind": "LogicDense", "in_features": 192, "out_features": 1000}, ...],
+    {"format": "lgncc-nn", "version": 2,
+     "layers": [{"kind": "LogicDense", "in_features": 192, "out_features": 1000, ...}, ...],
      "state": {"0.weights": tensor, "0.connections": tensor, ...},
      "metadata": {...}}
+
+`lgncc.nn.kinds` says what each layer keeps. Version 1 had fewer options; what it means by
+their absence stands there too.
 
 It loads with `torch.load(weights_only=True)`. What is read is checked here, once, for
 both `load` and the compiler's native frontend.
@@ -12,7 +15,7 @@ both `load` and the compiler's native frontend.
 from __future__ import annotations
 
 import io
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -21,16 +24,15 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.frontends.source import Source
-from lgncc.nn.inputs import InputFormat, Thermometer
+from lgncc.nn.inputs import InputLayer
+from lgncc.nn.kinds import KINDS, Kind, Options, Tensors, names
 from lgncc.nn.layers import GroupSum, LogicDense
 from lgncc.storage import replacing
 
 FORMAT = "lgncc-nn"
-VERSION = 1
+VERSION = 2
+READABLE = (1, VERSION)
 CONTENTS: dict[str, type] = {"layers": list, "state": dict, "metadata": dict}
-
-Options = dict[str, Any]
-Tensors = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -87,9 +89,11 @@ def read(source: Source) -> Checkpoint:
 def _parse(content: object, path: Path) -> Checkpoint:
     if not isinstance(content, dict) or content.get("format") != FORMAT:
         raise InputError(f"{path}: not a checkpoint of lgncc.nn; write one with lgncc.nn.save")
-    if content.get("version") != VERSION:
+    version = content.get("version")
+    if type(version) is not int or version not in READABLE:
         raise InputError(
-            f"{path}: format version {content.get('version')!r}; this lgncc reads version {VERSION}"
+            f"{path}: format version {version!r}; "
+            f"this lgncc reads versions {' and '.join(map(str, READABLE))}"
         )
     for name, expected in CONTENTS.items():
         if not isinstance(content.get(name), expected):
@@ -104,12 +108,14 @@ def _parse(content: object, path: Path) -> Checkpoint:
                 f"{path}: layer {index} is of unknown kind {stated!r}; "
                 f"known kinds are {', '.join(KINDS)}"
             )
+        kind = KINDS[stated]
+        implied = kind.before_version_2 if version == 1 else {}
         try:
-            layers.append(_layer(KINDS[stated], index, record, state))
+            layers.append(_layer(kind, index, {**implied, **record}, state))
         except ValueError as error:
             raise InputError(f"{path}: layer {index} ({stated}): {error}") from error
     if state:
-        raise InputError(f"{path}: state holds {_names(state)}, which no layer has")
+        raise InputError(f"{path}: state holds {names(state)}, which no layer has")
     try:
         _check_chain(layers)
     except ValueError as error:
@@ -121,14 +127,14 @@ def _layer(kind: Kind, index: int, record: Options, state: Tensors) -> torch.nn.
     """Build one layer; takes its tensors out of `state`. Raises ValueError."""
     options = {name: value for name, value in record.items() if name != "kind"}
     if unknown := options.keys() - kind.options.keys():
-        raise ValueError(f"unknown option {_names(unknown)}")
+        raise ValueError(f"unknown option {names(unknown)}")
     for name, expected in kind.options.items():
         if name not in options:
             raise ValueError(f"option {name!r} is missing")
         if type(options[name]) is not expected:  # a bool is no int here
             raise ValueError(f"{name} is {options[name]!r}; it must be of type {expected.__name__}")
-    tensors = {}
-    for name, dtypes in kind.tensors.items():
+    tensors: Tensors = {}
+    for name, dtypes in kind.tensors(options).items():
         key = f"{index}.{name}"
         if key not in state:
             raise ValueError(f"{key!r} is missing from the state")
@@ -150,7 +156,7 @@ def _check_chain(layers: list[torch.nn.Module]) -> None:
     width: int | None = None
     for index, layer in enumerate(layers):
         name = f"layer {index} ({type(layer).__name__})"
-        if isinstance(layer, Thermometer):
+        if isinstance(layer, InputLayer):
             if index:
                 raise ValueError(f"{name}: only the first layer can encode features")
             width = layer.features * layer.levels
@@ -165,78 +171,3 @@ def _check_chain(layers: list[torch.nn.Module]) -> None:
                 raise ValueError(
                     f"{name}: {width} bits do not divide into {layer.classes} equal groups"
                 )
-
-
-def _names(names: Any) -> str:
-    return ", ".join(sorted(repr(name) for name in names))
-
-
-# What each kind of layer keeps in the file, and how it is built from that.
-
-
-@dataclass(frozen=True)
-class Kind:
-    layer: type[torch.nn.Module]
-    options: dict[str, type]
-    tensors: dict[str, tuple[torch.dtype, ...]]
-    describe: Callable[[Any], Options]
-    build: Callable[[Options, Tensors], torch.nn.Module]
-
-
-def _describe_thermometer(layer: Thermometer) -> Options:
-    return {"features": layer.features, "levels": layer.levels, **vars(layer.input_format)}
-
-
-def _build_thermometer(options: Options, tensors: Tensors) -> Thermometer:
-    thresholds = tensors["thresholds"]
-    stated = (options.pop("features"), options.pop("levels"))
-    if thresholds.shape != stated:
-        raise ValueError(f"thresholds has shape {tuple(thresholds.shape)}; the layer says {stated}")
-    return Thermometer(thresholds, InputFormat(**options))
-
-
-def _describe_logic_dense(layer: LogicDense) -> Options:
-    return {"in_features": layer.in_features, "out_features": layer.out_features}
-
-
-def _build_logic_dense(options: Options, tensors: Tensors) -> LogicDense:
-    weights = tensors["weights"]
-    expected = (options["out_features"], 16)
-    if weights.shape != expected:
-        raise ValueError(f"weights has shape {tuple(weights.shape)}; it must be {expected}")
-    if not weights.isfinite().all():
-        gate = int((~weights.isfinite()).any(dim=1).nonzero()[0])
-        raise ValueError(f"gate {gate} has a weight that is not a finite number")
-    layer = LogicDense(**options, wiring=tensors["connections"])
-    layer.weights = torch.nn.Parameter(weights.clone())
-    return layer
-
-
-def _describe_group_sum(layer: GroupSum) -> Options:
-    return {"classes": layer.classes, "tau": layer.tau}
-
-
-def _build_group_sum(options: Options, tensors: Tensors) -> GroupSum:
-    return GroupSum(**options)
-
-
-_FLOATS = (torch.float32, torch.float64)
-KINDS: dict[str, Kind] = {
-    "Thermometer": Kind(
-        Thermometer,
-        {"features": int, "levels": int, "bits": int, "signed": bool, "fraction": int},
-        {"thresholds": _FLOATS},
-        _describe_thermometer,
-        _build_thermometer,
-    ),
-    "LogicDense": Kind(
-        LogicDense,
-        {"in_features": int, "out_features": int},
-        {"weights": _FLOATS, "connections": (torch.int64,)},
-        _describe_logic_dense,
-        _build_logic_dense,
-    ),
-    "GroupSum": Kind(
-        GroupSum, {"classes": int, "tau": float}, {}, _describe_group_sum, _build_group_sum
-    ),
-}

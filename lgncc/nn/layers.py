@@ -1,84 +1,106 @@
 """The layers of a compilable network; `torch.nn.Sequential` puts them together.
 
-In training mode a `LogicDense` is the relaxed mixture of the 16 gates; in eval mode it
-is the one gate that the compiler will build, so eval-mode accuracy is hardware accuracy.
+In training mode a `LogicDense` is a relaxation of its gates; in eval mode it is the one
+gate each that the compiler will build, so eval-mode accuracy is hardware accuracy.
 """
 
 from __future__ import annotations
 
 import math
-from typing import Literal, get_args
 
 import torch
 
-from lgncc.gates import BUF_A
-from lgncc.nn.relaxation import GATE_COEFFICIENTS, gate_layer
+from lgncc.nn.interpolation import interpolate
+from lgncc.nn.learnable_wiring import LearnableWiring
+from lgncc.nn.noise import SampledLayer, Sampling
+from lgncc.nn.parametrization import Init, initial_weights, pack_tables, parametrization_of
 from lgncc.nn.wiring import Wiring, check_connections, wire
 
-Init = Literal["residual", "random"]
-RESIDUAL_LOGIT = 5.0
-"""Starting logit of "pass a through" under residual initialisation: 91 % of the mixture."""
 
+class LogicDense(SampledLayer):
+    """A layer of gates of `arity` inputs, 2 to 6: (batch, in_features) to (batch, out_features).
 
-class LogicDense(torch.nn.Module):
-    """A layer of two-input gates: (batch, in_features) to (batch, out_features).
+    `weights` (out, columns): what the `parametrization` learns of every gate (raw, light
+    or walsh; see `lgncc.nn.parametrization`). Inputs are in [0, 1] in training mode and in
+    {0, 1} in eval mode.
 
-    `weights` (out, 16): logits over the gates, indexed by truth table as in `lgncc.gates`.
-    `connections` int64 (2, out): the inputs each gate reads, fanin 0 in row 0. Both are in
-    the state dict. Inputs are in [0, 1] in training mode and in {0, 1} in eval mode.
+    `wiring` is "random" or "unique" (see `lgncc.nn.wiring`), the connections themselves,
+    or "learnable": each fanin chooses one of `candidates` inputs (`LearnableWiring`). The
+    state dict holds `connections` int64 (arity, out), or what the choice is made from.
 
-    `wiring` is "random", "unique" (see `lgncc.nn.wiring`) or the connections themselves.
+    `gumbel` trains with noise and straight-through estimates at `temperature`
+    (`lgncc.nn.noise`), which `set_temperature` or a `TemperatureSchedule` changes.
     """
 
     weights: torch.nn.Parameter
     connections: torch.Tensor
-    coefficients: torch.Tensor
 
     def __init__(
         self,
         in_features: int,
         out_features: int,
         *,
-        wiring: Wiring | torch.Tensor = "random",
+        parametrization: str = "raw",
+        arity: int = 2,
+        wiring: Wiring | torch.Tensor | LearnableWiring = "random",
+        candidates: int = 8,
         init: Init = "residual",
+        gumbel: bool = False,
+        temperature: float = 1.0,
         generator: torch.Generator | None = None,
     ) -> None:
         super().__init__()
-        if init not in get_args(Init):
-            raise ValueError(f"init={init!r}: known initialisations are {get_args(Init)}")
-        self.in_features, self.out_features = in_features, out_features
-        if isinstance(wiring, torch.Tensor):
-            check_connections(wiring, in_features, out_features)
+        self.in_features, self.out_features, self.arity = in_features, out_features, arity
+        self.parametrization = parametrization
+        self._gates = parametrization_of(parametrization, arity)
+        self.sampling = Sampling(gumbel, float(temperature))
+        if wiring == "learnable":
+            wiring = LearnableWiring.draw(in_features, out_features, arity, candidates, generator)
+        self.wiring: LearnableWiring | None = None
+        if isinstance(wiring, LearnableWiring):
+            wiring.check(in_features, out_features, arity)
+            self.wiring = wiring
+            # Fanin f of gate g is column f * out + g of what the wiring selects.
+            connections = torch.arange(arity * out_features).reshape(arity, out_features)
+        elif isinstance(wiring, torch.Tensor):
+            check_connections(wiring, in_features, out_features, arity)
             connections = wiring.clone()
         else:
-            connections = wire(wiring, in_features, out_features, generator)
-        self.register_buffer("connections", connections)
-        if init == "residual":
-            weight = torch.zeros(out_features, len(GATE_COEFFICIENTS))
-            weight[:, BUF_A] = RESIDUAL_LOGIT
-        else:
-            weight = torch.randn(out_features, len(GATE_COEFFICIENTS), generator=generator)
-        self.weights = torch.nn.Parameter(weight)
-        # A copy: `.to()` on one model must not move the constant of the others.
-        self.register_buffer("coefficients", GATE_COEFFICIENTS.clone(), persistent=False)
+            connections = wire(wiring, in_features, out_features, generator, arity)
+        self.register_buffer("connections", connections, persistent=self.wiring is None)
+        self.weights = torch.nn.Parameter(
+            initial_weights(self._gates, init, arity, out_features, generator)
+        )
+
+    @property
+    def temperature(self) -> float:
+        return self.sampling.temperature
 
     def tables(self) -> torch.Tensor:
-        """Truth tables int64 (out,) of the discrete network; the first of equal logits wins."""
-        return self.weights.argmax(dim=1)
+        """Truth tables int64 (out,) of the discrete network; of arity 6, bit 63 is the sign."""
+        return pack_tables(self._gates.rows(self.weights.detach()))
+
+    def wires(self) -> torch.Tensor:
+        """Connections int64 (arity, out) of the discrete network, fanin 0 in row 0."""
+        return self.connections if self.wiring is None else self.wiring.chosen()
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         if x.ndim != 2 or x.shape[1] != self.in_features:
             raise ValueError(
                 f"LogicDense: the input is {tuple(x.shape)}, not (batch, {self.in_features})"
             )
-        if self.training:
-            coefficients = self.weights.softmax(dim=1) @ self.coefficients
-        else:
-            coefficients = self.coefficients[self.tables()]
-        return gate_layer(x, coefficients, self.connections)
+        if not self.training:
+            rows = self._gates.rows(self.weights.detach())
+            return interpolate(x, rows.to(self.weights.dtype), self.wires())
+        if self.wiring is not None:
+            x = self.wiring(x, self.sampling)
+        return self._gates.relaxed(x, self.weights, self.connections, self.sampling)
 
     def extra_repr(self) -> str:
-        return f"{self.in_features}, {self.out_features}"
+        options = [f"{self.in_features}, {self.out_features}, {self.parametrization}"]
+        options += [f"arity={self.arity}"] * (self.arity != 2)
+        options += [f"gumbel, temperature={self.temperature:g}"] * self.sampling.gumbel
+        return ", ".join(options)
 
 
 class GroupSum(torch.nn.Module):

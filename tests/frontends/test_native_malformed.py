@@ -61,13 +61,18 @@ def first_set(index, value):
 
 
 MALFORMED = {
-    "version": (lambda c: c.update(version=2), "format version 2; this lgncc reads version 1"),
+    "version": (lambda c: c.update(version=3), "version 3; this lgncc reads versions 1 and 2"),
+    "version of no kind": (lambda c: c.update(version=True), "format version True"),
+    "options of version 2": (
+        lambda c: c["layers"][1].pop("parametrization"),
+        "option 'parametrization' is missing",
+    ),
     "format": (lambda c: c.update(format="other"), "not a checkpoint of lgncc.nn"),
     "no layers": (lambda c: c.pop("layers"), "'layers' is missing; it must be a list"),
     "state list": (lambda c: c.update(state=[]), "'state' is list; it must be a dict"),
     "unknown kind": (
         lambda c: c["layers"][1].update(kind="LogicConv"),
-        r"layer 1 is of unknown kind 'LogicConv'; known kinds are Thermometer, LogicDense, Group",
+        r"layer 1 is of unknown kind 'LogicConv'; known kinds are Thermometer, ",
     ),
     "kind a list": (lambda c: c["layers"][1].update(kind=[]), r"unknown kind \[\]"),
     "layer a number": (lambda c: c["layers"].__setitem__(1, 3), "unknown kind None"),

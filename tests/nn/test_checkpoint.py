@@ -39,7 +39,7 @@ def test_file_loads_with_weights_only_and_describes_itself(tmp_path):
     nn.save(small_model(), tmp_path / "m.pt", {"data": "none", "seed": 7})
     content = torch.load(tmp_path / "m.pt", weights_only=True)
     assert content["format"] == "lgncc-nn"
-    assert content["version"] == 1
+    assert content["version"] == 2
     assert [layer["kind"] for layer in content["layers"]] == [
         "Thermometer",
         "LogicDense",
