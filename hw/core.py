@@ -50,9 +50,9 @@ class Core(Component):
             self.network = Fabric(model.netlist)
             out_width = max(len(model.netlist.outputs), 1)
         for what, width in (("input", model.encoder.input_width), ("output", out_width)):
-            if width > MAX_WIDTH:
+            if not 1 <= width <= MAX_WIDTH:
                 raise DesignError(
-                    f"the {what} vector has {width:,} bits; a component holds {MAX_WIDTH:,}"
+                    f"the {what} vector has {width:,} bits; 1 to {MAX_WIDTH:,} can be built"
                 )
         super().__init__(
             {

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgncc.boards import Board
-from lgncc.emit.core import core_verilog
+from lgncc.emit.core import component_verilog, core_verilog
 from lgncc.flow.platform import PlatformDesign, elaborate
 from lgncc.host.frames import BUILD_ID_BYTES
 from lgncc.model import LogicModel
@@ -39,8 +39,6 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
     The build id is a digest of the core's Verilog and of the board, so that equal
     designs have equal ids and nothing else has.
     """
-    from amaranth.back import verilog
-
     from lgncc.hw.core import Core
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
@@ -56,9 +54,7 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
 
     # A component elaborates once, so each conversion gets its own.
     shells = [Shell(core(), divisor=cycles, build_id=build_id) for _ in range(2)]
-    board_text = verilog.convert(
-        shells[0], name=BOARD_MODULE, emit_src=False, strip_internal_attrs=True
-    )
+    board_text = component_verilog(shells[0], BOARD_MODULE)
     network = shells[0].core.extra_verilog()
     extra = {"network.v": network} if network else {}
     return BoardDesign(

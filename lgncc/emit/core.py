@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
+from amaranth.lib.wiring import Component
 
 import lgncc
 from lgncc.errors import DesignError
@@ -13,10 +16,19 @@ from lgncc.model import Encoder, LogicModel
 
 def core_verilog(core: Core, name: str = "lgncc_core") -> str:
     """The Verilog of `core` and all it instantiates; the top module is `name`."""
+    return header(core, name) + component_verilog(core, name) + (core.extra_verilog() or "")
+
+
+def component_verilog(component: Component, name: str) -> str:
+    """Amaranth's Verilog of a component, less the wires of no bits that it declares.
+
+    Amaranth writes them as `wire [-1:0]`, which Verilog takes for two bits; nothing reads
+    them.
+    """
     from amaranth.back import verilog
 
-    text: str = verilog.convert(core, name=name, emit_src=False, strip_internal_attrs=True)
-    return header(core, name) + text + (core.extra_verilog() or "")
+    text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    return re.sub(r"^ *wire \[-1:0\] .*\n", "", text, flags=re.MULTILINE)
 
 
 def core_rtlil(core: Core, name: str = "lgncc_core") -> str:

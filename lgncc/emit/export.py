@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """`lgncc export`: an optimized model in a format that other tools read."""
 
 from __future__ import annotations

@@ -20,24 +20,23 @@ BITS_A_LINE = 16
 def network_module(netlist: Netlist, name: str, groups: Sequence[Ids]) -> str:
     """`module name(x, y0, y1, ...)`: x[i] is input i; y0[j] is output groups[0][j], and so on.
 
-    groups: positions in `netlist.outputs`. Takes k = 2 without state.
+    groups: positions in `netlist.outputs`; an empty one has no port, and so have no
+    inputs. Takes k = 2 without state.
     """
     assert netlist.k == 2, "map or decompose before emitting two-input Verilog"
     assert not netlist.n_state, "a combinational module cannot hold state"
-    ports = [f"y{index}" for index in range(len(groups))]
+    ports = {f"y{index}": group for index, group in enumerate(groups) if len(group)}
+    inputs = ["x"] if netlist.n_inputs else []
     lines = [
-        f"module {name}({', '.join(['x', *ports])});",
-        f"  input [{max(netlist.n_inputs, 1) - 1}:0] x;",
-        *(
-            f"  output [{max(len(group), 1) - 1}:0] {port};"
-            for port, group in zip(ports, groups, strict=True)
-        ),
+        f"module {name}({', '.join([*inputs, *ports])});",
+        *(f"  input [{netlist.n_inputs - 1}:0] {port};" for port in inputs),
+        *(f"  output [{len(group) - 1}:0] {port};" for port, group in ports.items()),
         "  wire n0 = 1'b0;",
         "  wire n1 = 1'b1;",
         *(f"  wire n{i + 2} = x[{i}];" for i in range(netlist.n_inputs)),
         *_gates(netlist),
     ]
-    for port, group in zip(ports, groups, strict=True):
+    for port, group in ports.items():
         lines += [f"  assign {port} = {{", *_concatenation(netlist.outputs[group]), "  };"]
     return "\n".join([*lines, "endmodule"]) + "\n"
 
@@ -63,7 +62,7 @@ def _gates(netlist: Netlist) -> Iterator[str]:
 
 def _concatenation(outputs: Ids) -> Iterator[str]:
     """Highest bit first, as Verilog wants it."""
-    names = [f"n{node}" for node in outputs[::-1].tolist()] or ["1'b0"]
+    names = [f"n{node}" for node in outputs[::-1].tolist()]
     for start in range(0, len(names), BITS_A_LINE):
         comma = "," if start + BITS_A_LINE < len(names) else ""
         yield "    " + ", ".join(names[start : start + BITS_A_LINE]) + comma

@@ -1,0 +1,137 @@
+"""`lgncc export`: every format, whole or not at all."""
+
+from __future__ import annotations
+
+import re
+
+import builds
+import numpy as np
+import pytest
+import random_networks
+import yosys
+
+from lgncc.emit.export import export_model
+from lgncc.errors import DesignError, InputError
+from lgncc.facts import GivenFacts
+from lgncc.frontends import load
+from lgncc.golden import predict
+from lgncc.storage import load_model, save_model
+from lgncc.verify.equivalence import check_equal
+
+FORMATS = ("verilog", "rtlil", "aiger", "npz")
+
+
+@pytest.fixture
+def npz(tmp_path):
+    path = tmp_path / "small.npz"
+    save_model(builds.small_model("class"), path)
+    return path
+
+
+def export(path, out, format_, **options):
+    return export_model(path, out, format_, level=options.pop("level", 1), **options)
+
+
+def test_verilog_and_rtlil_are_the_core(npz, tmp_path):
+    for format_, read in (("verilog", "read_verilog"), ("rtlil", "read_rtlil")):
+        optimized = export(npz, tmp_path / "core", format_)
+        assert optimized.rung.result == "proved"
+        check = ["hierarchy -check -top lgncc_core", "proc", "check -assert"]
+        yosys.run(tmp_path, [f"{read} core", *check])
+
+
+def test_aiger_is_the_network_before_the_encoder_is_pruned(npz, tmp_path):
+    export(npz, tmp_path / "network.aig", "aiger")
+    found = load(tmp_path / "network.aig").netlist
+    assert check_equal(found, load(npz).netlist).equal
+
+
+def test_npz_is_the_optimized_model(npz, tmp_path):
+    optimized = export(npz, tmp_path / "out.npz", "npz")
+    kept = load_model(tmp_path / "out.npz")
+    assert kept.netlist.dump() == optimized.model.netlist.dump()
+    before, after = load(npz), kept
+    x = np.ldexp(np.random.default_rng(0).integers(0, 4, (500, 4)) * 1.0, [0, 0, -2, 0])
+    assert predict(after, x).scores.tolist() == predict(before, x).scores.tolist()
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_the_same_model_gives_the_same_bytes(npz, tmp_path, format_):
+    for name in ("a", "b"):
+        export(npz, tmp_path / name, format_)
+    if format_ == "npz":  # zip archives hold times
+        assert (
+            load_model(tmp_path / "a").netlist.dump() == load_model(tmp_path / "b").netlist.dump()
+        )
+    else:
+        assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+
+
+def fails_to_write(npz, monkeypatch, format_):
+    """Whatever happens while the file is being written."""
+
+    def stop(*_):
+        raise DesignError("stopped")
+
+    names = {
+        "verilog": "lgncc.emit.core.core_verilog",
+        "rtlil": "lgncc.emit.core.core_rtlil",
+        "aiger": "lgncc.emit.export.to_aiger",
+        "npz": "lgncc.emit.export.save_model",
+    }
+    monkeypatch.setattr(names[format_], stop)
+
+
+@pytest.mark.parametrize("format_", FORMATS)
+def test_a_failure_leaves_no_file_and_an_old_one_as_it_was(npz, tmp_path, monkeypatch, format_):
+    folder = tmp_path / "out"
+    folder.mkdir()
+    fails_to_write(npz, monkeypatch, format_)
+    with pytest.raises(DesignError, match="stopped"):
+        export(npz, folder / "new", format_)
+    assert list(folder.iterdir()) == []
+    (folder / "old").write_text("precious")
+    with pytest.raises(DesignError, match="stopped"):
+        export(npz, folder / "old", format_)
+    assert [path.name for path in folder.iterdir()] == ["old"]
+    assert (folder / "old").read_text() == "precious"
+
+
+def test_an_old_file_is_replaced_on_success(npz, tmp_path):
+    (tmp_path / "old").write_text("stale")
+    export(npz, tmp_path / "old", "verilog")
+    assert (tmp_path / "old").read_text().startswith("// lgncc_core")
+
+
+def test_a_large_network_has_no_rtlil_and_says_what_to_export(tmp_path):
+    random_networks.save_random(tmp_path / "large.npz", gates=20_000)
+    with pytest.raises(DesignError, match="--format verilog"):
+        export(tmp_path / "large.npz", tmp_path / "core.il", "rtlil", level=0)
+    assert not (tmp_path / "core.il").exists()
+
+
+def test_unknown_levels_and_passes_are_refused_before_reading(tmp_path):
+    for options, message in (
+        ({"level": 7}, r"-O 7: this version has levels 0, 1"),
+        ({"passes": "fold,shrink"}, r"--passes: unknown shrink; known are fold, strash, dead"),
+        ({"dump_after": "shrink"}, r"--dump-after shrink: unknown; known are fold, strash, dead"),
+    ):
+        with pytest.raises(InputError, match=message):
+            export(tmp_path / "missing", tmp_path / "out", "npz", **options)
+
+
+def test_dump_after_prints_the_netlist_of_each_run_of_a_pass(npz, tmp_path, capsys):
+    export(npz, tmp_path / "out", "npz", dump_after="dead")
+    printed = capsys.readouterr().out
+    assert re.match(r"after dead: netlist: 16 inputs, 0 state, \d+ gates", printed)
+
+
+def test_the_network_that_nobody_here_wrote_exports_proved_and_is_read_by_yosys(
+    tt10_blif, tmp_path
+):
+    out = tmp_path / "core.v"
+    optimized = export(tt10_blif, out, "verilog", given=GivenFacts(classes=10))
+    assert optimized.rung.result == "proved"
+    assert "// o__payload[3:0]  answer:" in out.read_text()
+    yosys.run(tmp_path, ["read_verilog core.v", "hierarchy -check -top lgncc_core", "proc",
+                         "check -assert"])  # fmt: skip
