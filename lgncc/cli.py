@@ -180,6 +180,29 @@ def report(build_dir: BuildDir, as_json: Json = False) -> None:
 
 
 @app.command()
+def train(
+    recipe: Annotated[str, typer.Argument(help="A name; a wrong one lists them all.")],
+    out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
+    seed: Annotated[int, typer.Option(help="Of the wiring and the training.")] = 0,
+    epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
+    time_limit: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
+    resume: Annotated[
+        bool, typer.Option("--resume", help="Continue what an interrupt left.")
+    ] = False,
+    test_data: Annotated[
+        Path | None, typer.Option(help="Also write the held-out samples, as .npz.")
+    ] = None,
+) -> None:
+    """Train a network that compiles."""
+    from lgncc.nn.train_recipe import TrainOptions, train_recipe
+
+    options = TrainOptions(
+        seed=seed, epochs=epochs, time_limit=time_limit, resume=resume, test_data=test_data
+    )
+    print("\n".join(train_recipe(recipe, out, options).lines()))
+
+
+@app.command()
 def boards(as_json: Json = False) -> None:
     """List the boards that lgncc builds for."""
     from lgncc.boards import list_boards, load_board

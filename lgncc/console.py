@@ -8,6 +8,7 @@ import sys
 import time
 import types
 import typing
+import warnings
 from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
@@ -16,14 +17,16 @@ from typing import Annotated, Any
 import typer
 from rich.console import Console
 from rich.status import Status
+from rich.text import Text
 
 from lgncc.errors import LgnccError
 from lgncc.facts import GivenFacts
 
 INTERRUPTED = 130
 
-stdout = Console(highlight=False)
-stderr = Console(stderr=True, highlight=False)
+# No markup: what is printed holds the user's file names, whose brackets are no styles.
+stdout = Console(highlight=False, markup=False, emoji=False)
+stderr = Console(stderr=True, highlight=False, markup=False, emoji=False)
 
 
 def with_facts(command: Callable[..., None]) -> Callable[..., None]:
@@ -116,10 +119,12 @@ class Steps:
 
 def run(app: typer.Typer) -> None:
     """Run the command line; never returns. Expected failures are one message, no traceback."""
+    # Amaranth's: what a refused design had built already.
+    warnings.filterwarnings("ignore", message=".* created but never used")
     try:
         result = app(standalone_mode=False)
     except LgnccError as error:
-        stderr.print(f"[bold red]error:[/] {_escape(str(error))}", soft_wrap=True)
+        stderr.print(Text.assemble(("error:", "bold red"), f" {error}"), soft_wrap=True)
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         stderr.print("interrupted; nothing that looks finished was left behind")
@@ -134,10 +139,6 @@ def run(app: typer.Typer) -> None:
         show()
         sys.exit(code)
     sys.exit(result if isinstance(result, int) else 0)
-
-
-def _escape(text: str) -> str:
-    return text.replace("[", r"\[")
 
 
 def existing(path: Path) -> Path:
