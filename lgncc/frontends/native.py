@@ -6,14 +6,15 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lgncc.arrays import Ids
-from lgncc.builder import NetlistBuilder
 from lgncc.facts import GivenFacts
 from lgncc.frontends.common import group_readout
+from lgncc.frontends.native_body import lower
 from lgncc.frontends.source import Reader, Source
 from lgncc.model import Encoder, Fact, LogicModel, Readout
 
 if TYPE_CHECKING:
+    import torch
+
     from lgncc.nn import GroupSum
     from lgncc.nn.inputs import InputLayer
     from lgncc.nn.layers import LogicDense
@@ -33,38 +34,53 @@ def recognize(source: Source) -> str | None:
 def read(source: Source, given: GivenFacts) -> LogicModel:
     """Raises InputError for a malformed file, or a given fact that contradicts it."""
     from lgncc.nn import GroupSum, LogicDense
+    from lgncc.nn.chain import input_bits
     from lgncc.nn.checkpoint import read as read_checkpoint
     from lgncc.nn.inputs import InputLayer
+    from lgncc.nn.recurrent import LogicRecurrent
 
     given.only("lgncc.nn", "classes", "input_bits", "tau")
     checkpoint = read_checkpoint(source)
     layers = checkpoint.layers
-    dense = [layer for layer in layers if isinstance(layer, LogicDense)]
-    builder = NetlistBuilder(dense[0].in_features)
-    source.agree("input_bits", dense[0].in_features, given.input_bits)
-    signals: Ids = builder.inputs
-    for layer in dense:
-        fanin = signals[layer.wires().numpy()]
-        signals = builder.luts(layer.tables().numpy().view(np.uint64), fanin.T)
-    sizes = [dense[0].in_features, *(layer.out_features for layer in dense)]
+    n_bits = input_bits(layers)
+    source.agree("input_bits", n_bits, given.input_bits)
+    netlist = lower(layers)
+    gates = [part for layer in layers for part in layer.modules() if isinstance(part, LogicDense)]
     facts = [
-        Fact("network", "-".join(map(str, sizes)), "from checkpoint"),
-        *(Fact("gates", text, "from checkpoint") for text in dict.fromkeys(map(_gates, dense))),
-        *(Fact("wiring", text, "from checkpoint") for text in dict.fromkeys(map(_wiring, dense))),
+        Fact("network", _network(layers, n_bits), "from checkpoint"),
+        *(Fact("gates", text, "from checkpoint") for text in dict.fromkeys(map(_gates, gates))),
+        *(
+            Fact("cell", part.cell, "from checkpoint")
+            for part in layers
+            if isinstance(part, LogicRecurrent)
+        ),
+        *(Fact("wiring", text, "from checkpoint") for text in dict.fromkeys(map(_wiring, gates))),
     ]
-    encoder = _encoder(layers[0] if isinstance(layers[0], InputLayer) else None, sizes[0], facts)
+    encoder = _encoder(layers[0] if isinstance(layers[0], InputLayer) else None, n_bits, facts)
     last = layers[-1]
     readout = _readout(
-        last if isinstance(last, GroupSum) else None, sizes[-1], source, given, facts
+        last if isinstance(last, GroupSum) else None, len(netlist.outputs), source, given, facts
     )
     facts += [
         Fact(name, str(value), "from checkpoint")
         for name, value in checkpoint.metadata.items()
         if isinstance(value, str | int | float)
     ]
-    return LogicModel(
-        encoder, builder.finish(signals), readout, source.provenance(READER.name, facts)
-    )
+    return LogicModel(encoder, netlist, readout, source.provenance(READER.name, facts))
+
+
+def _network(layers: tuple[torch.nn.Module, ...], n_bits: int) -> str:
+    """`64-1x8x8-16x3x3-144-40`: the bits that go in, and what each layer makes of them."""
+    from lgncc.nn import GroupSum
+    from lgncc.nn.chain import shapes
+    from lgncc.nn.inputs import InputLayer
+
+    made = [
+        shape
+        for layer, shape in zip(layers, shapes(layers), strict=True)
+        if not isinstance(layer, InputLayer | GroupSum)
+    ]
+    return "-".join("x".join(map(str, shape)) for shape in [(n_bits,), *made])
 
 
 def _gates(layer: LogicDense) -> str:

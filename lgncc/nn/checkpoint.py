@@ -5,8 +5,8 @@
      "state": {"0.weights": tensor, "0.connections": tensor, ...},
      "metadata": {...}}
 
-`lgncc.nn.kinds` says what each layer keeps. Version 1 had fewer options; what it means by
-their absence stands there too.
+`lgncc.nn.kinds` and `composite_kinds` say what each layer keeps. Version 1 had fewer options;
+what it means by their absence stands there too.
 
 It loads with `torch.load(weights_only=True)`. What is read is checked here, once, for
 both `load` and the compiler's native frontend.
@@ -24,14 +24,17 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.frontends.source import Source
-from lgncc.nn.inputs import InputLayer
-from lgncc.nn.kinds import KINDS, Kind, Options, Tensors, names
-from lgncc.nn.layers import GroupSum, LogicDense
+from lgncc.nn.chain import shapes
+from lgncc.nn.composite_kinds import COMPOSITE_KINDS
+from lgncc.nn.kinds import KINDS as SIMPLE_KINDS
+from lgncc.nn.kinds import Kind, Options, Tensors, check_options, names
+from lgncc.nn.recurrent import LogicRecurrent, Streaming
 from lgncc.storage import replacing
 
 FORMAT = "lgncc-nn"
 VERSION = 2
 READABLE = (1, VERSION)
+KINDS: dict[str, Kind] = {**SIMPLE_KINDS, **COMPOSITE_KINDS}
 CONTENTS: dict[str, type] = {"layers": list, "state": dict, "metadata": dict}
 
 
@@ -77,8 +80,13 @@ def save(
 
 
 def load(path: str | Path) -> torch.nn.Sequential:
-    """The network of a checkpoint, in eval mode. Raises InputError where it is malformed."""
-    return torch.nn.Sequential(*read(Source(Path(path))).layers).eval()
+    """The network of a checkpoint, in eval mode; `Streaming` where it has a state.
+
+    Raises InputError where the file is malformed.
+    """
+    layers = read(Source(Path(path))).layers
+    recurrent = any(isinstance(layer, LogicRecurrent) for layer in layers)
+    return (Streaming if recurrent else torch.nn.Sequential)(*layers).eval()
 
 
 def read(source: Source) -> Checkpoint:
@@ -117,7 +125,7 @@ def _parse(content: object, path: Path) -> Checkpoint:
     if state:
         raise InputError(f"{path}: state holds {names(state)}, which no layer has")
     try:
-        _check_chain(layers)
+        shapes(layers)
     except ValueError as error:
         raise InputError(f"{path}: {error}") from error
     return Checkpoint(tuple(layer.eval() for layer in layers), content["metadata"])
@@ -126,13 +134,7 @@ def _parse(content: object, path: Path) -> Checkpoint:
 def _layer(kind: Kind, index: int, record: Options, state: Tensors) -> torch.nn.Module:
     """Build one layer; takes its tensors out of `state`. Raises ValueError."""
     options = {name: value for name, value in record.items() if name != "kind"}
-    if unknown := options.keys() - kind.options.keys():
-        raise ValueError(f"unknown option {names(unknown)}")
-    for name, expected in kind.options.items():
-        if name not in options:
-            raise ValueError(f"option {name!r} is missing")
-        if type(options[name]) is not expected:  # a bool is no int here
-            raise ValueError(f"{name} is {options[name]!r}; it must be of type {expected.__name__}")
+    check_options(kind, options)
     tensors: Tensors = {}
     for name, dtypes in kind.tensors(options).items():
         key = f"{index}.{name}"
@@ -147,27 +149,3 @@ def _layer(kind: Kind, index: int, record: Options, state: Tensors) -> torch.nn.
             raise ValueError(f"{key!r} is not a plain contiguous tensor")
         tensors[name] = tensor.detach()
     return kind.build(options, tensors)
-
-
-def _check_chain(layers: list[torch.nn.Module]) -> None:
-    """Raise ValueError unless each layer takes what the one before it makes."""
-    if not any(isinstance(layer, LogicDense) for layer in layers):
-        raise ValueError("the network has no LogicDense layer")
-    width: int | None = None
-    for index, layer in enumerate(layers):
-        name = f"layer {index} ({type(layer).__name__})"
-        if isinstance(layer, InputLayer):
-            if index:
-                raise ValueError(f"{name}: only the first layer can encode features")
-            width = layer.features * layer.levels
-        elif isinstance(layer, LogicDense):
-            if width is not None and width != layer.in_features:
-                raise ValueError(f"{name}: takes {layer.in_features} bits, but gets {width}")
-            width = layer.out_features
-        elif isinstance(layer, GroupSum):
-            if index != len(layers) - 1:
-                raise ValueError(f"{name}: only the last layer can sum groups")
-            if width is None or width % layer.classes:
-                raise ValueError(
-                    f"{name}: {width} bits do not divide into {layer.classes} equal groups"
-                )

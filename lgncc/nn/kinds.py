@@ -26,7 +26,8 @@ _FORMAT: dict[str, type] = {"bits": int, "signed": bool, "fraction": int}
 class Kind:
     """options: with their types. tensors: what the options say is in the state.
 
-    `build` may trust the types of both, and raises ValueError for what they hold.
+    `tensors` may trust the types of the options, `build` those of both; they raise
+    ValueError for what they hold.
     """
 
     layer: type[torch.nn.Module]
@@ -36,6 +37,17 @@ class Kind:
     build: Callable[[Options, Tensors], torch.nn.Module]
     before_version_2: Options = field(default_factory=dict)
     """Options that files of version 1 lack."""
+
+
+def check_options(kind: Kind, options: Options) -> None:
+    """Raise ValueError unless these are the options of this kind, of its types."""
+    if unknown := options.keys() - kind.options.keys():
+        raise ValueError(f"unknown option {names(unknown)}")
+    for name, expected in kind.options.items():
+        if name not in options:
+            raise ValueError(f"option {name!r} is missing")
+        if type(options[name]) is not expected:  # a bool is no int here
+            raise ValueError(f"{name} is {options[name]!r}; it must be of type {expected.__name__}")
 
 
 def names(several: Iterable[object]) -> str:
