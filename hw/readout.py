@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, Module, Shape, Signal
+from amaranth.hdl import Cat, Module, Shape, Signal, unsigned
 from amaranth.lib.data import ArrayLayout
 from amaranth.lib.wiring import Component, In, Out
 
@@ -23,7 +23,8 @@ def score_shape(readout: Readout) -> Shape:
     low, high = readout.score_range
     if readout.kind == "class":
         low, high = 0, high - low
-    return Shape.cast(range(low, high + 1))
+    shape = Shape.cast(range(low, high + 1))
+    return shape if shape.width else unsigned(1)  # a payload cannot be of no bits
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def test_a_weight_read_as_one_is_caught():
         ("scores", [-1] * 8, [0], signed(4)),  # -8 to 0
         ("scores", [-1] * 9, [0], signed(5)),  # -9 to 0
         ("scores", [1] * 3, [-4], signed(3)),  # -4 to -1
-        ("scores", [], [0], unsigned(0)),
+        ("scores", [], [0], unsigned(1)),
         ("scores", [5, 2], [0, 0], unsigned(3)),
         ("class", [1] * 7, [-100], unsigned(3)),  # only differences count
         ("class", [-1] * 4, [0, 4], unsigned(4)),  # -4 to 4
