@@ -61,6 +61,29 @@ def test_shipped_test_data_is_held_out_of_scikit_learns_digits():
     assert rows <= known
 
 
+GATES = [("raw", 2), *((name, arity) for name in ("light", "walsh") for arity in (2, 3, 4, 6))]
+
+
+@st.composite
+def logic_layers(draw, width, out_features, generator):
+    """A layer of any parametrization, arity and wiring, with random weights and scores."""
+    parametrization, arity = draw(st.sampled_from(GATES))
+    layer = nn.LogicDense(
+        width,
+        out_features,
+        parametrization=parametrization,
+        arity=arity,
+        wiring=draw(st.sampled_from(["random", "learnable"])),
+        candidates=draw(st.integers(1, min(5, width))),
+        init="random",
+        gumbel=draw(st.booleans()),
+        generator=generator,
+    )
+    if layer.wiring is not None:
+        torch.nn.init.normal_(layer.wiring.scores, generator=generator)
+    return layer
+
+
 @st.composite
 def models(draw):
     """A random network with its features (n, F), which include format extremes and ties."""
@@ -75,12 +98,18 @@ def models(draw):
     integers[0], integers[1] = low, high
     # Thresholds on values, between values and outside the format.
     steps = torch.randint(4 * low - 8, 4 * high + 8, (features, levels), generator=generator)
-    layers = [nn.Thermometer(steps.double() / 4 / 2**fmt.fraction, fmt)]
+    thresholds = steps.double() / 4 / 2**fmt.fraction
+    learnable = draw(st.booleans())
+    layers = [
+        nn.LearnableThermometer(thresholds.sort(1).values + torch.arange(levels), fmt)
+        if learnable
+        else nn.Thermometer(thresholds, fmt)
+    ]
     width = features * levels
     classes = draw(st.integers(1, 5))
     sizes = [draw(st.integers(15, 30)) for _ in range(draw(st.integers(0, 3)))]
     for size in [*sizes, classes * draw(st.integers(15, 20))]:
-        layers.append(nn.LogicDense(width, size, init="random", generator=generator))
+        layers.append(draw(logic_layers(width, size, generator)))
         width = size
     layers.append(nn.GroupSum(classes, tau=draw(st.floats(0.01, 100))))
     return torch.nn.Sequential(*layers), integers.double().numpy() / 2**fmt.fraction
@@ -137,6 +166,37 @@ def test_every_fact_has_its_source(path):
         "seed: 0 (from checkpoint)",
     ]
     assert read(path).encoder.threshold.tolist() == [0, 2] * 3
+
+
+def test_facts_name_what_each_layer_learned_with(tmp_path):
+    options = {"parametrization": "light", "arity": 4}
+    model = torch.nn.Sequential(
+        nn.LogicDense(8, 8, **options),
+        nn.LogicDense(8, 8, **options),
+        nn.LogicDense(8, 8, parametrization="walsh", wiring="learnable", candidates=3),
+    )
+    nn.save(model, tmp_path / "m.pt")
+    facts = [str(fact) for fact in read(tmp_path / "m.pt").provenance.facts]
+    assert facts[1:5] == [
+        "gates: row is 1 where its weight is above 0, 4 inputs (from checkpoint)",
+        "gates: row is 1 where its sum of Walsh coefficients is below 0, 2 inputs "
+        "(from checkpoint)",
+        "wiring: connections of every layer (from checkpoint)",
+        "wiring: best of 3 candidates, the first of equals (from checkpoint)",
+    ]
+
+
+@pytest.mark.parametrize(("parametrization", "arity"), [("light", 6), ("walsh", 6), ("light", 5)])
+def test_wide_gates_are_built_as_their_tables_say(tmp_path, parametrization, arity):
+    """Every input of every gate, so every row of tables up to 64 bits."""
+    wiring = torch.arange(arity)[:, None].repeat(1, 50)
+    generator = torch.Generator().manual_seed(0)
+    options = {"parametrization": parametrization, "arity": arity, "init": "random"}
+    layer = nn.LogicDense(arity, 50, wiring=wiring, generator=generator, **options)
+    nn.save(torch.nn.Sequential(layer), tmp_path / "m.pt")
+    x = np.arange(1 << arity)[:, None] >> np.arange(arity) & 1
+    expected = layer.eval()(torch.from_numpy(x).float()).numpy()
+    np.testing.assert_array_equal(predict(read(tmp_path / "m.pt"), x).bits, expected)
 
 
 def test_bits_in_and_bits_out_need_no_encoder_and_no_readout(tmp_path):

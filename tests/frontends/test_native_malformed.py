@@ -131,6 +131,63 @@ MALFORMED = {
 }
 
 
+@pytest.fixture
+def learnable_path(tmp_path):
+    """Learnable thresholds of 4 features, then 8 light gates of 4 of their candidates."""
+    model = torch.nn.Sequential(
+        nn.LearnableThermometer(torch.tensor([[0.5, 2.5]] * 4), nn.InputFormat(3)),
+        nn.LogicDense(8, 8, parametrization="light", arity=4, wiring="learnable", candidates=3),
+    )
+    nn.save(model, tmp_path / "learnable.pt")
+    return tmp_path / "learnable.pt"
+
+
+MALFORMED_LEARNABLE = {
+    "no such gates": (
+        lambda c: c["layers"][1].update(parametrization="warp"),
+        "parametrization='warp': known are raw, light, walsh",
+    ),
+    "raw of four": (lambda c: c["layers"][1].update(parametrization="raw"), "two-input gates"),
+    "arity": (lambda c: c["layers"][1].update(arity=40), "arity=40: a gate has 2 to 6 inputs"),
+    "arity of others": (
+        lambda c: c["layers"][1].update(arity=2),
+        r"weights has shape \(8, 16\); it must be \(8, 4\)",
+    ),
+    "temperature": (lambda c: c["layers"][1].update(temperature=0.0), "above 0 and finite"),
+    "fixed": (
+        lambda c: c["layers"][1].update(learnable_wiring=False),
+        "'1.connections' is missing",
+    ),
+    "scores NaN": (state("1.wiring.scores", first_set((0, 1, 2), float("nan"))), "finite numbers"),
+    "scores shape": (state("1.wiring.scores", lambda t: t[:2].clone()), "of the candidates' shape"),
+    "candidate": (
+        state("1.wiring.candidates", first_set((1, 2, 3), 8)),
+        "of gate 3 reads input 8; inputs are 0 to 7",
+    ),
+    "candidates shape": (
+        state("1.wiring.candidates", lambda t: t[0].clone()),
+        r"must be torch.int64 \(choices, arity, out\)",
+    ),
+    "difference": (
+        state("0.differences", first_set((0, 1), float("inf"))),
+        "differences holds a number that is not finite",
+    ),
+    "softness": (lambda c: c["layers"][0].update(softness=-1.0), "above 0 and finite"),
+    "straight": (
+        lambda c: c["layers"][0].update(straight_through=1),
+        "straight_through is 1; it must be of type bool",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", MALFORMED_LEARNABLE)
+def test_malformed_learnable_content_is_refused_with_the_place(learnable_path, name):
+    change, message = MALFORMED_LEARNABLE[name]
+    mend(learnable_path, change)
+    with pytest.raises(InputError, match=rf"learnable\.pt: .*{message}"):
+        read(learnable_path)
+
+
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_content_is_refused_with_the_place(path, name):
     change, message = MALFORMED[name]

@@ -35,6 +35,65 @@ def test_loaded_model_equals_the_saved_one(tmp_path):
     assert torch.equal(loaded.train()(x), model.train()(x))
 
 
+def learnable_model():
+    """All that trains, in options other than the default."""
+    generator = torch.Generator().manual_seed(0)
+    options = {"gumbel": True, "temperature": 0.5, "init": "random", "generator": generator}
+    return torch.nn.Sequential(
+        nn.LearnableThermometer(
+            torch.tensor([[0.5, 2.5]] * 5),
+            nn.InputFormat(3),
+            temperature=0.7,
+            softness=0.3,
+            straight_through=False,
+        ),
+        nn.LogicDense(10, 12, parametrization="light", arity=4, **options),
+        nn.LogicDense(12, 8, parametrization="walsh", wiring="learnable", candidates=3, **options),
+        nn.GroupSum(4),
+    )
+
+
+def test_options_and_what_is_learned_come_back(tmp_path):
+    model = learnable_model()
+    optimizer = torch.optim.SGD(model.parameters(), lr=1.0)
+    x = torch.randint(8, (30, 5), generator=torch.Generator().manual_seed(1)).float()
+    (model(x) * torch.arange(4)).sum().backward()
+    optimizer.step()
+    nn.save(model, tmp_path / "m.pt")
+    loaded = nn.load(tmp_path / "m.pt")
+    assert str(loaded) == str(model)
+    assert (
+        vars(loaded[1].sampling) == vars(model[1].sampling) == {"gumbel": True, "temperature": 0.5}
+    )
+    thermometer = loaded[0]
+    assert (thermometer.temperature, thermometer.softness) == (0.7, 0.3)
+    assert not thermometer.straight_through
+    assert loaded[2].wiring.scores.abs().sum() > 0
+    assert torch.equal(loaded(x), model.eval()(x))
+    torch.manual_seed(2)
+    expected = model.train()(x)
+    torch.manual_seed(2)
+    assert torch.equal(loaded.train()(x), expected)
+    assert [p.requires_grad for p in loaded.parameters()] == [True] * 4
+
+
+def test_files_of_version_1_are_read_as_they_were_meant(tmp_path):
+    """As lgncc 0.1.0 wrote them: options that came later are absent."""
+    model = small_model()
+    nn.save(model, tmp_path / "m.pt")
+    content = torch.load(tmp_path / "m.pt", weights_only=True)
+    content["version"] = 1
+    for record in content["layers"]:
+        if record["kind"] == "LogicDense":
+            for later in record.keys() - {"kind", "in_features", "out_features"}:
+                del record[later]
+    torch.save(content, tmp_path / "old.pt")
+    loaded = nn.load(tmp_path / "old.pt")
+    assert str(loaded) == str(model)
+    x = torch.randn(50, 5, generator=torch.Generator().manual_seed(1))
+    assert torch.equal(loaded.train()(x), model.train()(x))
+
+
 def test_file_loads_with_weights_only_and_describes_itself(tmp_path):
     nn.save(small_model(), tmp_path / "m.pt", {"data": "none", "seed": 7})
     content = torch.load(tmp_path / "m.pt", weights_only=True)

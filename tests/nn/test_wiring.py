@@ -1,4 +1,6 @@
-"""What both wirings promise, for any layer size that has one."""
+"""What both wirings promise, for any layer size and arity that has one."""
+
+import math
 
 import pytest
 import torch
@@ -11,10 +13,11 @@ from lgncc.nn.wiring import wire
 
 @st.composite
 def layer_sizes(draw, unique):
-    """(in_features, out_features) for which the wiring exists."""
-    n = draw(st.integers(2 if unique else 1, 60))
-    most = n * (n - 1) // 2 if unique else 200
-    return n, draw(st.integers(-(-n // 2), most))
+    """(in_features, out_features, arity) for which the wiring exists."""
+    arity = draw(st.sampled_from([2, 2, 3, 4, 6]))
+    n = draw(st.integers(arity if unique else 1, 60))
+    most = min(math.comb(n, arity), 1800) if unique else 200
+    return n, draw(st.integers(-(-n // arity), most)), arity
 
 
 def generator(seed):
@@ -24,11 +27,11 @@ def generator(seed):
 @settings(deadline=None)
 @given(size=layer_sizes(unique=True), seed=st.integers(0, 2**32))
 def test_unique_pairs_are_distinct_and_cover_every_input(size, seed):
-    n, gates = size
-    connections = wire("unique", n, gates, generator(seed))
-    assert connections.shape == (2, gates)
+    n, gates, arity = size
+    connections = wire("unique", n, gates, generator(seed), arity)
+    assert connections.shape == (arity, gates)
     pairs = [frozenset(pair) for pair in connections.T.tolist()]
-    assert all(len(pair) == 2 for pair in pairs)
+    assert all(len(pair) == arity for pair in pairs)
     assert len(set(pairs)) == gates
     assert frozenset().union(*pairs) == frozenset(range(n))
 
@@ -36,9 +39,9 @@ def test_unique_pairs_are_distinct_and_cover_every_input(size, seed):
 @settings(deadline=None)
 @given(size=layer_sizes(unique=False), seed=st.integers(0, 2**32))
 def test_random_wiring_uses_every_input_equally_often(size, seed):
-    n, gates = size
-    connections = wire("random", n, gates, generator(seed))
-    assert connections.shape == (2, gates)
+    n, gates, arity = size
+    connections = wire("random", n, gates, generator(seed), arity)
+    assert connections.shape == (arity, gates)
     assert connections.dtype == torch.int64
     uses = torch.bincount(connections.flatten(), minlength=n)
     assert len(uses) == n
@@ -60,11 +63,13 @@ def test_unique_wiring_of_a_wide_layer_does_not_list_all_pairs():
 def test_impossible_wirings_say_why():
     with pytest.raises(ValueError, match="5 inputs have 10 pairs, too few for 11 gates"):
         nn.LogicDense(5, 11, wiring="unique")
+    with pytest.raises(ValueError, match="6 inputs have 15 choices of 4, too few for 16 gates"):
+        nn.LogicDense(6, 16, wiring="unique", parametrization="light", arity=4)
     with pytest.raises(ValueError, match=r"4 gates read at most 8 inputs, not 9.*at least 5 gates"):
         nn.LogicDense(9, 4)
     with pytest.raises(ValueError, match="0 gates is empty"):
         nn.LogicDense(1, 0)
-    with pytest.raises(ValueError, match="known wirings are random, unique"):
+    with pytest.raises(ValueError, match="known wirings are random, unique, learnable"):
         nn.LogicDense(2, 2, wiring="dense")
 
 
