@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from lgncc.errors import LgnccError
+from lgncc.errors import EnvironmentLacksError, LgnccError
 from lgncc.facts import GivenFacts
 
 INTERRUPTED = 130
@@ -124,13 +124,18 @@ def run(app: typer.Typer) -> None:
     try:
         result = app(standalone_mode=False)
     except LgnccError as error:
-        stderr.print(Text.assemble(("error:", "bold red"), f" {error}"), soft_wrap=True)
+        _print_error(str(error))
         sys.exit(error.exit_code)
     except (KeyboardInterrupt, typer.Abort):
         stderr.print("interrupted; nothing that looks finished was left behind")
         sys.exit(INTERRUPTED)
     except BrokenPipeError:
         sys.exit(0)
+    except OSError as error:
+        # A full disk, a folder that may not be written: nobody foresees every place.
+        where = f"{error.filename}: " if error.filename else ""
+        _print_error(f"{where}{error.strerror or error}")
+        sys.exit(EnvironmentLacksError.exit_code)
     except Exception as error:
         # The parser's own errors (unknown option, missing argument) know how to show themselves.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
@@ -139,6 +144,10 @@ def run(app: typer.Typer) -> None:
         show()
         sys.exit(code)
     sys.exit(result if isinstance(result, int) else 0)
+
+
+def _print_error(message: str) -> None:
+    stderr.print(Text.assemble(("error:", "bold red"), f" {message}"), soft_wrap=True)
 
 
 def existing(path: Path) -> Path:

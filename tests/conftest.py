@@ -5,8 +5,11 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
+import cli
 import pytest
 from hypothesis import settings
+
+from lgncc.cli import main
 
 # pytest-xdist keeps every core busy; torch's own threads would only get in their way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -25,6 +28,20 @@ def _shared(name: str) -> Path:
     if not path.exists():
         pytest.skip(f"{path} is not here (it lies beside the repository, not in it)")
     return path
+
+
+@pytest.fixture
+def lgncc(monkeypatch, capfd):
+    """`lgncc(*arguments)`: the command line in this process, as a `cli.Done`."""
+
+    def run(*arguments):
+        monkeypatch.setattr("sys.argv", ["lgncc", *map(str, arguments)])
+        capfd.readouterr()
+        with pytest.raises(SystemExit) as ended:
+            main()
+        return cli.Done(ended.value.code or 0, *capfd.readouterr())
+
+    return run
 
 
 @pytest.fixture

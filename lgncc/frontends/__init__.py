@@ -89,5 +89,6 @@ def _choose(source: Source, frontend: str | None) -> Reader:
         raise InputError(
             f"{source.path}: could be any of {', '.join(accepting)}; choose one with --frontend"
         )
+    source.require_readable()  # what no reader wants is often damaged, or a pickle with code
     declined = "\n".join(f"  {name}: {reason}" for name, reason in verdicts.items())
     raise InputError(f"{source.path}: no reader recognizes this file.\n{declined}")

@@ -6,6 +6,7 @@ import hashlib
 import io
 import pickle
 import re
+import warnings
 import zipfile
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -91,6 +92,27 @@ class Source:
             ) from error
         return packed.getvalue()
 
+    @property
+    def _is_torch_archive(self) -> bool:
+        return any(name.endswith("/data.pkl") for name in self.members)
+
+    @property
+    def _is_torch(self) -> bool:
+        """An archive of torch.save, or a bare pickle."""
+        return self._is_torch_archive or self.data.startswith(b"\x80")
+
+    def _require_whole_archive(self) -> None:
+        if self.data.startswith(b"PK") and not self.members:
+            raise InputError(
+                f"{self.path}: a damaged or truncated zip archive; save or copy the model again"
+            )
+
+    def require_readable(self) -> None:
+        """Raise InputError where the file is damaged, or a torch file of more than tensors."""
+        self._require_whole_archive()
+        if self._is_torch:
+            _ = self.checkpoint
+
     @cached_property
     def checkpoint(self) -> object:
         """What torch.load makes of the file where it holds tensors and plain containers alone.
@@ -105,19 +127,18 @@ class Source:
         stand_ins: by the full name of a pickled class, the class to build in its place;
         nothing is imported. Raises InputError as `checkpoint` does.
         """
-        zipped = any(name.endswith("/data.pkl") for name in self.members)
-        if not zipped and not self.data.startswith(b"\x80"):
-            damaged = self.data.startswith(b"PK")
-            what = "a damaged or truncated zip archive" if damaged else "not a torch file"
-            raise InputError(f"{self.path}: {what}")
-        data = self.archive if zipped else self.data
+        if not self._is_torch:
+            self._require_whole_archive()
+            raise InputError(f"{self.path}: not a torch file")
+        data = self.archive if self._is_torch_archive else self.data
         import torch
 
         known: list[Callable[..., object] | tuple[Callable[..., object], str]] = [
             (stand_in, name) for name, stand_in in stand_ins.items()
         ]
         try:
-            with torch.serialization.safe_globals(known):
+            with torch.serialization.safe_globals(known), warnings.catch_warnings():
+                warnings.simplefilter("ignore")  # of unusual pickles: they load, or raise
                 loaded: object = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:
             named = re.search(r"GLOBAL (\S+)", str(error))

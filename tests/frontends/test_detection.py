@@ -65,9 +65,7 @@ def test_the_digest_is_of_the_file(blif):
     )
 
 
-@pytest.mark.parametrize(
-    "content", [b"hello", b"\x89PNG\r\n\x1a\n\0\0", b"PK\x03\x04 half", b"\0" * 100, b"{}"]
-)
+@pytest.mark.parametrize("content", [b"hello", b"\x89PNG\r\n\x1a\n\0\0", b"\0" * 100, b"{}"])
 def test_content_that_no_reader_knows_is_refused_with_every_reason(tmp_path, content):
     path = tmp_path / "thing.pt"
     path.write_bytes(content)
@@ -75,6 +73,14 @@ def test_content_that_no_reader_knows_is_refused_with_every_reason(tmp_path, con
     assert lines[0] == f"{path}: no reader recognizes this file."
     assert [line.split(":")[0] for line in lines[1:]] == [f"  {r.name}" for r in readers()]
     assert all(re.fullmatch(r"  \S+: \S.*", line) for line in lines[1:])
+
+
+def test_a_damaged_archive_is_called_so_in_one_line(tmp_path):
+    path = tmp_path / "thing.pt"
+    path.write_bytes(b"PK\x03\x04 half")
+    assert refusal(path) == (
+        f"{path}: a damaged or truncated zip archive; save or copy the model again"
+    )
 
 
 def test_a_foreign_zip_is_refused(tmp_path):
