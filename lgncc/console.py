@@ -123,6 +123,8 @@ def run(app: typer.Typer) -> None:
     warnings.filterwarnings("ignore", message=".* created but never used")
     try:
         result = app(standalone_mode=False)
+        if result == INTERRUPTED:  # newer typers return it, older ones raise Abort
+            raise KeyboardInterrupt
     except LgnccError as error:
         _print_error(str(error))
         sys.exit(error.exit_code)
