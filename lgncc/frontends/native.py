@@ -9,6 +9,7 @@ import numpy as np
 from lgncc.facts import GivenFacts
 from lgncc.frontends.common import group_readout
 from lgncc.frontends.native_body import lower
+from lgncc.frontends.native_boolean import neuron_facts
 from lgncc.frontends.source import Reader, Source
 from lgncc.model import Encoder, Fact, LogicModel, Readout
 
@@ -55,6 +56,7 @@ def read(source: Source, given: GivenFacts) -> LogicModel:
             if isinstance(part, LogicRecurrent)
         ),
         *(Fact("wiring", text, "from checkpoint") for text in dict.fromkeys(map(_wiring, gates))),
+        *neuron_facts(layers),
     ]
     encoder = _encoder(layers[0] if isinstance(layers[0], InputLayer) else None, n_bits, facts)
     last = layers[-1]

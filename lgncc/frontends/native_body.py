@@ -11,6 +11,7 @@ from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.cells import CELLS
 from lgncc.frontends import native_conv
+from lgncc.frontends.native_boolean import lower_boolean
 from lgncc.frontends.recurrent import NodeAlgebra
 from lgncc.netlist import Netlist
 
@@ -22,6 +23,7 @@ if TYPE_CHECKING:
 
 def lower(layers: tuple[torch.nn.Module, ...]) -> Netlist:
     """Of a chain of layers that was checked. State bits lie in the order of the layers."""
+    from lgncc.nn.boolean import BooleanDense
     from lgncc.nn.chain import input_bits
     from lgncc.nn.conv import Flatten, Image, LogicConv2d, OrPool2d
     from lgncc.nn.layers import LogicDense
@@ -35,6 +37,8 @@ def lower(layers: tuple[torch.nn.Module, ...]) -> Netlist:
     for layer in layers:
         if isinstance(layer, LogicDense):
             signals = native_conv.lower_dense(builder, layer, signals)
+        elif isinstance(layer, BooleanDense):
+            signals = lower_boolean(builder, layer, signals)
         elif isinstance(layer, LogicConv2d):
             signals = native_conv.lower_conv(builder, layer, signals)
         elif isinstance(layer, OrPool2d):

@@ -7,6 +7,7 @@ model = torch.nn.Sequential(
 nn.save(model, "digits.pt")
 """
 
+from lgncc.nn.boolean import BooleanDense, BooleanOptimizer
 from lgncc.nn.checkpoint import Checkpoint, load, save
 from lgncc.nn.conv import Flatten, Image, LogicConv2d, OrPool2d
 from lgncc.nn.inputs import InputFormat, Thermometer, Threshold
@@ -16,6 +17,8 @@ from lgncc.nn.noise import TemperatureSchedule, set_temperature
 from lgncc.nn.recurrent import LogicRecurrent, Streaming
 
 __all__ = [
+    "BooleanDense",
+    "BooleanOptimizer",
     "Checkpoint",
     "Flatten",
     "GroupSum",

@@ -24,6 +24,7 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.frontends.source import Source
+from lgncc.nn.boolean_kind import BOOLEAN_KINDS
 from lgncc.nn.chain import shapes
 from lgncc.nn.composite_kinds import COMPOSITE_KINDS
 from lgncc.nn.kinds import KINDS as SIMPLE_KINDS
@@ -34,7 +35,7 @@ from lgncc.storage import replacing
 FORMAT = "lgncc-nn"
 VERSION = 2
 READABLE = (1, VERSION)
-KINDS: dict[str, Kind] = {**SIMPLE_KINDS, **COMPOSITE_KINDS}
+KINDS: dict[str, Kind] = {**SIMPLE_KINDS, **COMPOSITE_KINDS, **BOOLEAN_KINDS}
 CONTENTS: dict[str, type] = {"layers": list, "state": dict, "metadata": dict}
 
 
