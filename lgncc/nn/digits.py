@@ -6,9 +6,7 @@ on the same machine. Features are the pixels as they are: 64 integers from 0 to 
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Annotated
@@ -18,9 +16,11 @@ import torch
 import typer
 
 from lgncc.errors import EnvironmentLacksError, LgnccError
+from lgncc.nn import training
 from lgncc.nn.checkpoint import save
 from lgncc.nn.inputs import InputFormat, Thermometer
 from lgncc.nn.layers import GroupSum, LogicDense
+from lgncc.nn.training_plan import Augment, Control, Phase, Progress, Settings, Split
 from lgncc.storage import replacing
 
 CLASSES = 10
@@ -58,25 +58,6 @@ class Digits:
     test_y: torch.Tensor
 
 
-@dataclass(frozen=True)
-class Progress:
-    """How far training is; accuracies are shares of the test part."""
-
-    epoch: int
-    epochs: int
-    loss: float
-    accuracy_soft: float
-    accuracy_discrete: float
-    seconds: float
-
-    def __str__(self) -> str:
-        return (
-            f"epoch {self.epoch:4}/{self.epochs}  loss {self.loss:.3f}  "
-            f"test accuracy soft {self.accuracy_soft:6.2%}  discrete {self.accuracy_discrete:6.2%}"
-            f"  {self.seconds:3.0f} s"
-        )
-
-
 def load_digits() -> Digits:
     """The 1797 digits in a fixed stratified split, 1437 to train and 360 to test.
 
@@ -107,45 +88,31 @@ def train(
     report: Callable[[Progress], None] = lambda _: None,
 ) -> tuple[torch.nn.Sequential, Progress]:
     """Train from scratch; every random draw comes from `seed`. Returns the last epoch's network."""
-    start = time.monotonic()
     draws = torch.Generator().manual_seed(seed)
-    with _deterministic():
-        model = _network(digits.train_x.shape[1], recipe, draws)
-        optimizer = torch.optim.Adam(model.parameters(), lr=recipe.learning_rate)
-        schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, recipe.epochs)
-        every = max(1, recipe.epochs // REPORTS)
-        for epoch in range(1, recipe.epochs + 1):
-            loss = _epoch(model, optimizer, digits, recipe, draws)
-            schedule.step()
-            if epoch % every == 0 or epoch == recipe.epochs:
-                soft = accuracy(model.train(), digits.test_x, digits.test_y)
-                discrete = accuracy(model.eval(), digits.test_x, digits.test_y)
-                seconds = time.monotonic() - start
-                progress = Progress(epoch, recipe.epochs, loss, soft, discrete, seconds)
-                report(progress)
-    return model, progress
+    model = network(digits.train_x.shape[1], recipe, draws)
+    split = Split(digits.train_x, digits.train_y, digits.test_x, digits.test_y)
+    control = Control(report=report)
+    history = training.train(
+        model, split, settings(recipe), draws, control, augment=noise(recipe.jitter)
+    )
+    return model, history[-1]
 
 
-def accuracy(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """The share of right answers of `model` in the mode that it is in."""
-    with torch.no_grad():
-        return float((model(x).argmax(dim=1) == y).double().mean())
+def settings(recipe: Recipe) -> Settings:
+    """All samples of the training part train; none are held back to stop early."""
+    return Settings(
+        (Phase(recipe.epochs, recipe.learning_rate),),
+        batch=recipe.batch,
+        evaluate_every=max(1, recipe.epochs // REPORTS),
+    )
 
 
-@contextmanager
-def _deterministic() -> Iterator[None]:
-    """One thread, so that sums are always added in one order; restores what was set."""
-    threads, enabled = torch.get_num_threads(), torch.are_deterministic_algorithms_enabled()
-    torch.set_num_threads(1)
-    torch.use_deterministic_algorithms(True)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(threads)
-        torch.use_deterministic_algorithms(enabled)
+def noise(deviation: float) -> Augment:
+    """Gaussian noise on the pixels."""
+    return lambda x, draws: x + deviation * torch.randn(x.shape, generator=draws)
 
 
-def _network(pixels: int, recipe: Recipe, draws: torch.Generator) -> torch.nn.Sequential:
+def network(pixels: int, recipe: Recipe, draws: torch.Generator) -> torch.nn.Sequential:
     thresholds = torch.tensor(recipe.thresholds, dtype=torch.float64).expand(pixels, -1)
     layers: list[torch.nn.Module] = [Thermometer(thresholds, PIXEL)]
     width = thresholds.numel()
@@ -153,30 +120,6 @@ def _network(pixels: int, recipe: Recipe, draws: torch.Generator) -> torch.nn.Se
         layers.append(LogicDense(width, gates, wiring="unique", generator=draws))
         width = gates
     return torch.nn.Sequential(*layers, GroupSum(CLASSES, recipe.tau))
-
-
-def _epoch(
-    model: torch.nn.Sequential,
-    optimizer: torch.optim.Optimizer,
-    digits: Digits,
-    recipe: Recipe,
-    draws: torch.Generator,
-) -> float:
-    """One pass over the training part. Returns the mean loss."""
-    model.train()
-    total = 0.0
-    samples = len(digits.train_x)
-    order = torch.randperm(samples, generator=draws)
-    for first in range(0, samples, recipe.batch):
-        batch = order[first : first + recipe.batch]
-        x = digits.train_x[batch].float()
-        x += recipe.jitter * torch.randn(x.shape, generator=draws)
-        loss = torch.nn.functional.cross_entropy(model(x), digits.train_y[batch])
-        optimizer.zero_grad()
-        torch.autograd.backward(loss)
-        optimizer.step()
-        total += loss.item() * len(batch)
-    return total / samples
 
 
 def run(

@@ -1,0 +1,121 @@
+"""`lgncc train`: a recipe by name, to the checkpoint, its report and its curves."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from lgncc.errors import InputError
+from lgncc.nn.checkpoint import save
+from lgncc.nn.layers import LogicDense
+from lgncc.nn.recipes import recipe
+from lgncc.nn.training import accuracy, deterministic, train
+from lgncc.nn.training_display import TrainingDisplay
+from lgncc.nn.training_plan import Control, Split
+from lgncc.nn.training_state import state_path
+from lgncc.storage import replacing
+
+
+@dataclass(frozen=True)
+class TrainOptions:
+    """epochs, time_limit (seconds): to stop sooner than the recipe says.
+
+    test_data: also write the held-out samples there, as .npz for `lgncc compile --data`.
+    """
+
+    seed: int = 0
+    epochs: int | None = None
+    time_limit: float | None = None
+    checkpoint_seconds: float = 60.0
+    resume: bool = False
+    test_data: Path | None = None
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What was written, and its accuracy on the test part: soft, and discrete as built."""
+
+    gates: int
+    accuracy_soft: float
+    accuracy_discrete: float
+    files: tuple[Path, ...]
+
+    def lines(self) -> list[str]:
+        written = [f"{path}: written, {path.stat().st_size / 1024:,.0f} KB" for path in self.files]
+        return [
+            f"test accuracy soft {self.accuracy_soft:.2%}  discrete {self.accuracy_discrete:.2%}"
+            f"  {self.gates:,} gates",
+            *written,
+        ]
+
+
+def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> Trained:
+    """Train from scratch, or from where an interrupt left off, and write `out`.
+
+    Raises InputError for an unknown recipe, a state that is in the way or of another
+    training, and a place that cannot be written; KeyboardInterrupt with the state written.
+    """
+    options = options or TrainOptions()
+    chosen = recipe(name)
+    settings = chosen.settings
+    if options.epochs is not None:
+        if options.epochs < 1:
+            raise InputError(f"--epochs {options.epochs}: give at least 1")
+        settings = settings.with_epochs(options.epochs)
+    state = state_path(out)
+    if state.exists() and not options.resume:
+        raise InputError(
+            f"{state}: an interrupted training is there; continue it with --resume, "
+            "or delete the file to start again"
+        )
+    _check_writable(state, out, options.test_data)
+    split = chosen.split()
+    draws = torch.Generator().manual_seed(options.seed)
+    model = chosen.network(split, chosen.widths, draws)
+    with TrainingDisplay(name) as display:
+        control = Control(
+            state=state,
+            resume=options.resume,
+            checkpoint_seconds=options.checkpoint_seconds,
+            time_limit=options.time_limit,
+            purpose=f"{name}, seed {options.seed}, {settings}",
+            report=display.report,
+            tick=display.tick,
+        )
+        train(model, split, settings, draws, control, chosen.augment)
+    with deterministic():
+        soft = accuracy(model.train(), split.test_x, split.test_y)
+        discrete = accuracy(model.eval(), split.test_x, split.test_y)
+    metadata = {
+        "recipe": name,
+        "data": chosen.data,
+        "seed": options.seed,
+        "accuracy_soft": soft,
+        "accuracy_discrete": discrete,
+    }
+    save(model, out, metadata)
+    files = [out]
+    if options.test_data is not None:
+        save_test_data(split, options.test_data)
+        files.append(options.test_data)
+    state.unlink(missing_ok=True)
+    gates = sum(layer.out_features for layer in model if isinstance(layer, LogicDense))
+    return Trained(gates, soft, discrete, tuple(files))
+
+
+def save_test_data(split: Split, path: Path) -> None:
+    """The test part as `--data` takes it."""
+    with replacing(path) as temporary, temporary.open("wb") as file:
+        np.savez_compressed(file, x=split.test_x.numpy(), y=split.test_y.numpy())
+
+
+def _check_writable(*paths: Path | None) -> None:
+    """Raise InputError before hours are spent on what cannot be written."""
+    for path in paths:
+        if path is not None and not path.parent.is_dir():
+            raise InputError(f"{path}: the folder {path.parent} does not exist")
+        if path is not None and path.is_dir():
+            raise InputError(f"{path}: is a directory; give the name of a file")
