@@ -17,7 +17,7 @@ from lgncc.dataset import Dataset, load_data
 from lgncc.emit.board import BoardDesign, emit_board
 from lgncc.flow import ice40
 from lgncc.flow.platform import SHELL
-from lgncc.flow.result import FlowResult, Usage, require_fit
+from lgncc.flow.result import Usage, require_fit
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
 from lgncc.golden import predict
@@ -116,12 +116,17 @@ def compile_model(
     flow = ice40.build(workspace, board, design.placed, PARTS, seed=options.seed, progress=notice)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
-    artifacts = _publish(workspace, model, optimized.model, design, flow)
+    artifacts = _publish(workspace, model, optimized.model, design)
     if options.verify == "full":
         from lgncc.verify.rtl import check_rtl
 
         with watch.step("simulate"):
             rungs += check_rtl(workspace.out, data, notice)
+    if flow.met:  # not before the simulation: a refuted design leaves none
+        artifacts = {
+            "bitstream": str(workspace.publish(flow.bitstream, "bitstream.bin")),
+            **artifacts,
+        }
     report = BuildReport(
         model=_model_section(path, model),
         netlist=NetlistSection(
@@ -176,9 +181,8 @@ def _publish(
     model: LogicModel,
     optimized: LogicModel,
     design: BoardDesign,
-    flow: FlowResult,
 ) -> dict[str, str]:
-    """Copy what the user gets into the build folder; the paths by what they are."""
+    """Put what the user gets beside the bitstream into the build folder; paths by what they are."""
     work = workspace.out / "work"
     artifacts = {
         "verilog": workspace.publish(design.core_text.encode(), "core.v"),
@@ -194,8 +198,6 @@ def _publish(
         "initiation_interval": design.core.initiation_interval,
     }
     artifacts["design"] = workspace.publish(json.dumps(facts, indent=1).encode(), "design.json")
-    if flow.met:
-        artifacts["bitstream"] = workspace.publish(flow.bitstream, "bitstream.bin")
     artifacts["logs"] = work
     return {name: str(path) for name, path in artifacts.items()}
 
