@@ -95,6 +95,10 @@ class Encoder:
                 f"encoder: feature {index} is {self.bits[index]} bits wide; "
                 f"1 to {MAX_FEATURE_BITS} are possible"
             )
+        # Past either end the bit is constant; clipping keeps that and fits the format.
+        low, high = (bound[self.feature] for bound in self.integer_range)
+        object.__setattr__(self, "threshold", np.clip(self.threshold, low - 1, high))
+        self.threshold.setflags(write=False)
 
     @classmethod
     def identity(cls, n_bits: int) -> Encoder:
@@ -117,13 +121,12 @@ class Encoder:
         A representable value v is above t exactly where its integer is above
         floor(t * 2**fraction), so `x > 0.5` of an integer is `x > 0`.
         """
-        low, high = _integer_range(bits, signed)
         real = np.asarray(threshold, np.float64)
         if np.isnan(real).any():
             raise InputError(f"encoder: threshold {int(np.argmax(np.isnan(real)))} is NaN")
-        # Past either end the bit is constant; clipping keeps that and fits the format.
+        past_any_end = 2.0 ** (MAX_FEATURE_BITS + 1)
         with np.errstate(over="ignore"):  # infinity is past the end too
-            folded = np.clip(np.floor(np.ldexp(real, fraction)), low - 1, high)
+            folded = np.clip(np.floor(np.ldexp(real, fraction)), -past_any_end, past_any_end)
         return cls(
             bits=np.full(n_features, bits, np.int16),
             signed=np.full(n_features, signed),
@@ -157,6 +160,11 @@ class Encoder:
             and np.array_equal(self.feature, np.arange(self.n_bits))
         )
 
+    @cached_property
+    def integer_range(self) -> tuple[Integers, Integers]:
+        """The lowest and the highest integer (F,) of each feature's format."""
+        return _integer_range(self.bits.astype(np.int64), self.signed)
+
     def quantize(self, x: npt.ArrayLike) -> Integers:
         """Feature values (n, F) as the integers of their formats.
 
@@ -174,7 +182,7 @@ class Encoder:
             )
         with np.errstate(over="ignore"):  # infinity is out of range too
             scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
-        low, high = _integer_range(self.bits.astype(np.int64), self.signed)
+        low, high = self.integer_range
         wrong = ~((scaled == np.floor(scaled)) & (scaled >= low) & (scaled <= high))
         if wrong.any():
             sample, index = (int(i) for i in np.argwhere(wrong)[0])

@@ -124,9 +124,7 @@ def decode(encoder: Encoder, bits: Bits) -> Integers | None:
     None: no sample does, since a feature would have to be above a threshold and at
     most a lower one at once.
     """
-    span = np.int64(1) << encoder.bits.astype(np.int64)
-    low = np.where(encoder.signed, -(span // 2), 0)
-    high = low + span - 1
+    low, high = (bound.copy() for bound in encoder.integer_range)
     np.maximum.at(low, encoder.feature[bits], encoder.threshold[bits] + 1)
     np.minimum.at(high, encoder.feature[~bits], encoder.threshold[~bits])
     return None if (low > high).any() else low

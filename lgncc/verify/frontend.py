@@ -57,7 +57,6 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
 def random_samples(encoder: Encoder, n: int, seed: int = 0) -> npt.NDArray[np.float64]:
     """n samples (n, F), uniform over all that the features' formats can represent."""
     rng = np.random.default_rng(seed)
-    span = np.int64(1) << encoder.bits.astype(np.int64)
-    low = np.where(encoder.signed, -(span // 2), 0)
-    integers: Integers = rng.integers(low, low + span, (n, encoder.n_features))
+    low, high = encoder.integer_range
+    integers: Integers = rng.integers(low, high, (n, encoder.n_features), endpoint=True)
     return np.ldexp(integers.astype(np.float64), -encoder.fraction.astype(np.int64))
