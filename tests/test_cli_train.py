@@ -1,5 +1,6 @@
 """`lgncc train` as a user runs it: exit codes, files, an interrupt and its resumption."""
 
+import json
 import os
 import signal
 import subprocess
@@ -68,6 +69,10 @@ def test_the_noted_accuracy_is_that_of_the_written_network(tmp_path):
     assert len(x) == 114
     answers = nn.load(model)(torch.from_numpy(x)).argmax(1).numpy()
     assert np.mean(answers == y) == trained.accuracy_discrete
+    report = json.loads((tmp_path / "m.pt.report.json").read_text())
+    assert report["accuracy_discrete"] == trained.accuracy_discrete
+    assert len(report["curves"]) == 5
+    assert (tmp_path / "m.pt.report.png").exists()
     assert f"discrete {trained.accuracy_discrete:.2%}  400 gates" in trained.lines()[0]
 
 

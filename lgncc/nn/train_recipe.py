@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
@@ -15,6 +15,7 @@ from lgncc.nn.recipes import recipe
 from lgncc.nn.training import accuracy, deterministic, train
 from lgncc.nn.training_display import TrainingDisplay
 from lgncc.nn.training_plan import Control, Split
+from lgncc.nn.training_report import require_matplotlib, write_report
 from lgncc.nn.training_state import state_path
 from lgncc.storage import replacing
 
@@ -72,6 +73,7 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
             "or delete the file to start again"
         )
     _check_writable(state, out, options.test_data)
+    require_matplotlib()
     split = chosen.split()
     draws = torch.Generator().manual_seed(options.seed)
     model = chosen.network(split, chosen.widths, draws)
@@ -85,7 +87,7 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
             report=display.report,
             tick=display.tick,
         )
-        train(model, split, settings, draws, control, chosen.augment)
+        history = train(model, split, settings, draws, control, chosen.augment)
     with deterministic():
         soft = accuracy(model.train(), split.test_x, split.test_y)
         discrete = accuracy(model.eval(), split.test_x, split.test_y)
@@ -97,12 +99,13 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
         "accuracy_discrete": discrete,
     }
     save(model, out, metadata)
-    files = [out]
+    gates = sum(layer.out_features for layer in model if isinstance(layer, LogicDense))
+    facts = {**metadata, "gates": gates, "settings": asdict(settings)}
+    files = [out, *write_report(out, facts, history, model)]
     if options.test_data is not None:
         save_test_data(split, options.test_data)
         files.append(options.test_data)
     state.unlink(missing_ok=True)
-    gates = sum(layer.out_features for layer in model if isinstance(layer, LogicDense))
     return Trained(gates, soft, discrete, tuple(files))
 
 
