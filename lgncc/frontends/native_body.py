@@ -52,9 +52,7 @@ def lower(layers: tuple[torch.nn.Module, ...]) -> Netlist:
             signals, kept = _step(builder, layer, signals, state[:width])
             state, next_state = state[width:], [*next_state, *kept]
     return builder.finish(
-        signals.reshape(-1),
-        next_state=np.concatenate(next_state),
-        reset=np.zeros(n_state, np.bool_),
+        signals, next_state=np.concatenate(next_state), reset=np.zeros(n_state, np.bool_)
     )
 
 

@@ -42,6 +42,8 @@ def shapes(layers: Sequence[torch.nn.Module]) -> list[Shape]:
             raise ValueError(f"layer {index} ({type(layer).__name__}): {error}") from error
     if not any(isinstance(layer, Dense | LogicConv2d) for layer in layers):
         raise ValueError("the network has no LogicDense layer, nor another one of gates")
+    if len(found[-1]) != 1:
+        raise ValueError(f"the network ends in an image {shape_text(found[-1])}; add nn.Flatten()")
     return found
 
 

@@ -87,14 +87,17 @@ def test_loaded_networks_equal_the_saved_ones(tmp_path_factory, case):
     assert torch.equal(loaded.train()(x), model.train()(x))
 
 
-def test_an_image_of_bits_that_leaves_as_bits_compiles(tmp_path):
+def test_bits_go_in_as_an_image_and_leave_flat(tmp_path):
     generator = torch.Generator().manual_seed(0)
     conv = nn.LogicConv2d((1, 3, 3), 2, 2, padding=1, init="random", generator=generator)
-    model = torch.nn.Sequential(nn.Image(1, 3, 3), conv, nn.OrPool2d(2)).eval()
+    layers = [nn.Image(1, 3, 3), conv, nn.OrPool2d(2)]
+    with pytest.raises(InputError, match=r"ends in an image 2 x 2 x 2; add nn\.Flatten\(\)"):
+        nn.save(torch.nn.Sequential(*layers), tmp_path / "m.pt")
+    model = torch.nn.Sequential(*layers, nn.Flatten()).eval()
     nn.save(model, tmp_path / "m.pt")
     x = torch.tensor(list(itertools.product([0.0, 1.0], repeat=9)))
     answer = predict(read(tmp_path / "m.pt"), x.numpy().astype(np.uint8))
-    np.testing.assert_array_equal(answer.bits, model(x).flatten(1).bool().numpy())
+    np.testing.assert_array_equal(answer.bits, model(x).bool().numpy())
 
 
 def test_outside_of_the_image_reads_0(tmp_path):
