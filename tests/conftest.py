@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
+import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import cli
 import pytest
@@ -42,6 +46,33 @@ def lgncc(monkeypatch, capfd):
         return cli.Done(ended.value.code or 0, *capfd.readouterr())
 
     return run
+
+
+@dataclass(frozen=True)
+class DigitsBuild:
+    """A finished `lgncc compile` of the shipped network for the iCEBreaker; read it only."""
+
+    folder: Path
+    report: dict[str, Any]
+    said: cli.Done
+
+
+@pytest.fixture(scope="session")
+def digits_build(tmp_path_factory) -> DigitsBuild:
+    """Compiled once, also where several processes run the tests."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    folder, said = common / "digits-build", common / "digits-build.said"
+    with (common / "digits-build.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not said.exists():
+            options = ["--board=icebreaker", f"--data={cli.DIGITS_TEST}", f"--out={folder}"]
+            done = cli.lgncc_process("compile", cli.DIGITS, *options, "--json")
+            said.write_text(json.dumps([done.code, done.out, done.err]))
+    done = cli.Done(*json.loads(said.read_text()))
+    assert done.code == 0, done.err
+    return DigitsBuild(folder, json.loads((folder / "report.json").read_text()), done)
 
 
 @pytest.fixture
