@@ -224,8 +224,7 @@ def _dense(tensors: State, width: int | None, parametrization: str | None) -> Lo
             f"inputs is torch.float32 {tuple(layer.weights.shape)}"
         )
     order = _order(parametrization, arity)
-    ours = torch.empty_like(weights)
-    ours[:, order] = weights
+    ours = weights[:, order]
     _check_ties(parametrization, ours, weights, order)
     layer.weights = torch.nn.Parameter(ours)
     return layer
@@ -254,7 +253,7 @@ def _thermometer(
 
 
 def _order(parametrization: str, arity: int) -> torch.Tensor:
-    """Their column j is our column order[j]."""
+    """Their column j is our column order[j], and ours theirs: both orders are reversals of bits."""
     if parametrization == "raw":
         return torch.from_numpy(tables_from_difflogic(np.arange(16)).astype(np.int64))
     # Their first input is the highest bit of a row and of a parity, ours the lowest.

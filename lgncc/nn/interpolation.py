@@ -120,7 +120,8 @@ def _corners(inputs: torch.Tensor) -> torch.Tensor:
     """inputs (k, gates, batch) to (gates, 2**k, batch): the weight of every corner."""
     corners = torch.stack([1 - inputs[0], inputs[0]], dim=1)
     for x in inputs[1:].unsqueeze(2):
-        corners = torch.cat([corners * (1 - x), corners * x], dim=1)
+        upper = corners * x
+        corners = torch.cat([corners - upper, upper], dim=1)
     return corners
 
 
