@@ -189,6 +189,9 @@ def train(
     resume: Annotated[
         bool, typer.Option("--resume", help="Continue what an interrupt left.")
     ] = False,
+    max_cells: Annotated[
+        int | None, typer.Option(help="Logic cells that the compiled network may need.")
+    ] = None,
     test_data: Annotated[
         Path | None, typer.Option(help="Also write the held-out samples, as .npz.")
     ] = None,
@@ -197,7 +200,12 @@ def train(
     from lgncc.nn.train_recipe import TrainOptions, train_recipe
 
     options = TrainOptions(
-        seed=seed, epochs=epochs, time_limit=time_limit, resume=resume, test_data=test_data
+        seed=seed,
+        epochs=epochs,
+        time_limit=time_limit,
+        resume=resume,
+        max_cells=max_cells,
+        test_data=test_data,
     )
     print("\n".join(train_recipe(recipe, out, options).lines()))
 

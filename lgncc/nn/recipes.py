@@ -232,6 +232,6 @@ RECIPES: dict[str, Recipe] = {
         _cancer_network,
         (200, 200),
         2,
-        Settings((Phase(200, 0.02),), batch=64, patience=60),
+        Settings((Phase(150, 0.05, temperature=(1.0, 0.3)),), batch=32, patience=60),
     ),
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,10 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.nn.checkpoint import save
+from lgncc.nn.cost import budget_penalty, estimate_cells, widths_within
+from lgncc.nn.inputs import InputLayer
 from lgncc.nn.layers import LogicDense
-from lgncc.nn.recipes import recipe
+from lgncc.nn.recipes import Recipe, recipe
 from lgncc.nn.training import accuracy, deterministic, train
 from lgncc.nn.training_display import TrainingDisplay
 from lgncc.nn.training_plan import Control, Split
@@ -24,6 +27,7 @@ from lgncc.storage import replacing
 class TrainOptions:
     """epochs, time_limit (seconds): to stop sooner than the recipe says.
 
+    max_cells: logic cells that the network, compiled for iCE40, may need.
     test_data: also write the held-out samples there, as .npz for `lgncc compile --data`.
     """
 
@@ -32,14 +36,19 @@ class TrainOptions:
     time_limit: float | None = None
     checkpoint_seconds: float = 60.0
     resume: bool = False
+    max_cells: int | None = None
     test_data: Path | None = None
 
 
 @dataclass(frozen=True)
 class Trained:
-    """What was written, and its accuracy on the test part: soft, and discrete as built."""
+    """What was written, and its accuracy on the test part: soft, and discrete as built.
+
+    cells: the estimate of `lgncc.nn.cost`.
+    """
 
     gates: int
+    cells: int
     accuracy_soft: float
     accuracy_discrete: float
     files: tuple[Path, ...]
@@ -48,7 +57,7 @@ class Trained:
         written = [f"{path}: written, {path.stat().st_size / 1024:,.0f} KB" for path in self.files]
         return [
             f"test accuracy soft {self.accuracy_soft:.2%}  discrete {self.accuracy_discrete:.2%}"
-            f"  {self.gates:,} gates",
+            f"  {self.gates:,} gates, about {self.cells:,} logic cells",
             *written,
         ]
 
@@ -76,18 +85,23 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
     require_matplotlib()
     split = chosen.split()
     draws = torch.Generator().manual_seed(options.seed)
-    model = chosen.network(split, chosen.widths, draws)
+    widths = chosen.widths
+    penalty = None
+    if options.max_cells is not None:
+        widths = _widths(chosen, split, options.max_cells)
+        penalty = partial(budget_penalty, cells=options.max_cells)
+    model = chosen.network(split, widths, draws)
     with TrainingDisplay(name) as display:
         control = Control(
             state=state,
             resume=options.resume,
             checkpoint_seconds=options.checkpoint_seconds,
             time_limit=options.time_limit,
-            purpose=f"{name}, seed {options.seed}, {settings}",
+            purpose=f"{name}, seed {options.seed}, layers {widths}, {settings}",
             report=display.report,
             tick=display.tick,
         )
-        history = train(model, split, settings, draws, control, chosen.augment)
+        history = train(model, split, settings, draws, control, chosen.augment, penalty)
     with deterministic():
         soft = accuracy(model.train(), split.test_x, split.test_y)
         discrete = accuracy(model.eval(), split.test_x, split.test_y)
@@ -100,13 +114,23 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
     }
     save(model, out, metadata)
     gates = sum(layer.out_features for layer in model if isinstance(layer, LogicDense))
-    facts = {**metadata, "gates": gates, "settings": asdict(settings)}
+    cells = estimate_cells(model, discrete=True).rounded()
+    facts = {**metadata, "gates": gates, "cells": cells, "settings": asdict(settings)}
     files = [out, *write_report(out, facts, history, model)]
     if options.test_data is not None:
         save_test_data(split, options.test_data)
         files.append(options.test_data)
     state.unlink(missing_ok=True)
-    return Trained(gates, soft, discrete, tuple(files))
+    return Trained(gates, cells["total"], soft, discrete, tuple(files))
+
+
+def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
+    """Of the recipe, or as much narrower or wider as the budget allows."""
+    encoder = chosen.network(split, chosen.widths, torch.Generator().manual_seed(0))[0]
+    assert isinstance(encoder, InputLayer)
+    features, bits = encoder.features, encoder.input_format.bits
+    thresholds = features * encoder.levels
+    return widths_within(max_cells, chosen.widths, chosen.classes, features, bits, thresholds)
 
 
 def save_test_data(split: Split, path: Path) -> None:

@@ -1,0 +1,99 @@
+"""The estimate of logic cells: against place and route, and against counting by hand."""
+
+from importlib import resources
+
+import pytest
+import torch
+
+from lgncc import nn
+from lgncc.errors import InputError
+from lgncc.nn.cost import SHELL_CELLS, budget_penalty, estimate_cells, widths_within
+from lgncc.nn.recipes import recipe
+
+AND, BUF_A, CONST1, XOR = 0b1000, 0b1010, 0b1111, 0b0110
+
+PLACED = {"encoder": 248, "network": 882, "readout": 2056, "shell": 707}
+"""Logic cells of lgncc/models/digits.pt on the iCEBreaker, as `lgncc compile` reported them."""
+
+
+def dense(in_features, tables, wires):
+    layer = nn.LogicDense(
+        in_features,
+        len(tables),
+        parametrization="light",
+        wiring=torch.tensor(wires).T.contiguous(),
+    )
+    rows = torch.tensor(tables)[:, None] >> torch.arange(4) & 1
+    layer.weights.data = rows.float() * 20 - 10
+    return layer
+
+
+def test_the_estimate_is_near_place_and_route_of_the_digits_network():
+    with resources.as_file(resources.files("lgncc.models") / "digits.pt") as path:
+        found = estimate_cells(nn.load(path), discrete=True).rounded()
+    assert found["total"] == pytest.approx(sum(PLACED.values()), rel=0.03)
+    assert found["shell"] == PLACED["shell"]
+    assert found["encoder"] == pytest.approx(PLACED["encoder"], rel=0.03)
+    assert found["readout"] == pytest.approx(PLACED["readout"], rel=0.03)
+    assert found["network"] == pytest.approx(PLACED["network"], rel=0.15)  # equal outputs
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_a_network_counted_by_hand(discrete):
+    encoder = nn.Threshold(3, 7.5, nn.InputFormat(bits=4))
+    first = dense(3, [AND, XOR, BUF_A, CONST1], [[0, 1], [0, 1], [0, 2], [2, 0]])
+    middle = dense(4, [XOR] * 4, [[0, 1], [1, 2], [2, 3], [3, 0]])
+    last = dense(4, [AND, BUF_A, CONST1, XOR], [[0, 1], [1, 2], [2, 3], [3, 0]])
+    model = torch.nn.Sequential(encoder, first, middle, last, nn.GroupSum(2))
+    # Feature 2 is read only where it does not matter; AND and XOR of the first layer need
+    # a cell each; the middle one is taken in; three outputs vary.
+    expected = {"encoder": 2, "network": 2 + 3, "readout": 6, "shell": SHELL_CELLS + 12}
+    found = estimate_cells(model, discrete=discrete).rounded()
+    assert found == {**expected, "total": sum(expected.values())}
+
+
+@pytest.mark.parametrize("parametrization", ["raw", "light", "walsh"])
+def test_the_penalty_moves_gates_toward_constants(parametrization):
+    draws = torch.Generator().manual_seed(0)
+    options = {"parametrization": parametrization, "init": "random", "generator": draws}
+    model = torch.nn.Sequential(
+        nn.LogicDense(8, 40, **options), nn.LogicDense(40, 20, **options), nn.GroupSum(2)
+    )
+    optimizer = torch.optim.Adam(model.parameters(), lr=0.05)
+    budget = SHELL_CELLS + 8 + 30
+    before = estimate_cells(model, discrete=True).total
+    for _ in range(200):
+        optimizer.zero_grad()
+        penalty = budget_penalty(model, budget)
+        if not penalty > 0:
+            break
+        penalty.backward()
+        optimizer.step()
+    assert not budget_penalty(model, budget) > 0
+    assert estimate_cells(model, discrete=True).total <= budget < before
+
+
+def test_within_the_budget_nothing_is_added():
+    layer = dense(2, [AND, XOR], [[0, 1], [0, 1]])
+    assert budget_penalty(torch.nn.Sequential(layer, nn.GroupSum(2)), 1000) == 0
+
+
+@pytest.mark.parametrize("cells", [1000, 2500, 4500])
+def test_widths_keep_to_the_budget(cells):
+    chosen = recipe("mnist16")
+    first, last = widths_within(cells, chosen.widths, 10, 256, 1, 256)
+    assert last % 10 == 0
+    assert first / last == pytest.approx(10 / 9, rel=0.05)
+    needed = SHELL_CELLS + 256 + 3 * last
+    assert cells - 30 < needed <= cells
+
+
+def test_a_budget_below_the_shell_is_refused():
+    with pytest.raises(InputError, match="before the first gate"):
+        widths_within(5000, (8000, 8000), 10, 784, 8, 1568)
+
+
+def test_gates_of_more_inputs_are_not_guessed():
+    layer = nn.LogicDense(8, 4, arity=4, parametrization="light")
+    with pytest.raises(ValueError, match="two-input"):
+        estimate_cells(torch.nn.Sequential(layer), discrete=True)
