@@ -15,6 +15,8 @@ from lgncc.model import Encoder, LogicModel
 from lgncc.verify.rung import Rung
 
 RANDOM_SAMPLES = 1000
+RANDOM_STEPS = 8
+"""Of a sequence, for a model with state; RANDOM_SAMPLES is a multiple of it."""
 
 
 def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | None) -> Rung:
@@ -31,6 +33,8 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
     started = time.perf_counter()
     network = nn.load(path).eval()
     random = random_samples(model.encoder, RANDOM_SAMPLES)
+    if model.netlist.n_state:
+        random = random.reshape(-1, RANDOM_STEPS, random.shape[1])
     samples = random if x is None else np.concatenate([np.asarray(x, np.float64), random])
     with torch.no_grad():
         # float64 carries every representable feature value exactly.
@@ -43,14 +47,15 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
         else (answers.scores + readout.beta) / readout.tau
     )
     # Scores are sums of at most a few thousand ones, divided once: exact up to one rounding.
-    wrong = ~np.isclose(ours, theirs, rtol=1e-6, atol=0).all(axis=1)
+    wrong = ~np.isclose(ours, theirs, rtol=1e-6, atol=0).reshape(len(samples), -1).all(axis=1)
     if wrong.any():
         sample = int(np.argmax(wrong))
         raise DesignError(
             f"frontend: refuted: {int(wrong.sum())} of {len(samples)} samples differ from torch; "
             f"sample {sample}: torch {theirs[sample]}, lgncc {ours[sample]}"
         )
-    detail = f"torch forward pass, {len(samples)} samples ({RANDOM_SAMPLES} of them random)"
+    of_what = "sequences" if model.netlist.n_state else "samples"
+    detail = f"torch forward pass, {len(samples)} {of_what} ({len(random)} of them random)"
     return Rung("frontend", "tested", detail, time.perf_counter() - started)
 
 
