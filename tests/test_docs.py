@@ -152,7 +152,7 @@ def test_every_link_to_a_file_leads_to_one():
     dead = [
         f"{path.name}: {target}"
         for path in DOCS
-        for target in re.findall(r"\]\(([^)#]+)[^)]*\)", without_code(path))
+        for target in re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", without_code(path))
         if "://" not in target and not (path.parent / target).exists()
     ]
     assert dead == []
