@@ -159,3 +159,14 @@ def test_data_that_does_not_suit_is_refused(lgncc, tmp_path, write, message):
     done = lgncc("eval", cli.DIGITS, "--data", path)
     assert done.code == 2
     assert message in done.error()
+
+
+@pytest.mark.parametrize("labels", [{}, {"y": np.zeros(3, int)}])
+def test_data_that_does_not_suit_stops_a_compile_before_it_begins(lgncc, tmp_path, labels):
+    np.savez(tmp_path / "data.npz", x=np.zeros((3, 7)), **labels)
+    out = tmp_path / "out"
+    data = tmp_path / "data.npz"
+    done = lgncc("compile", cli.DIGITS, "--board=icebreaker", f"--out={out}", f"--data={data}")
+    assert done.code == 2
+    assert "the model takes (n, 64)" in done.error()
+    assert not out.exists()
