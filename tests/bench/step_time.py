@@ -1,6 +1,6 @@
 """Processor time of a training step, ours and torchlogix's in one run, turn by turn.
 
-    python tests/nn/step_time.py [rounds]
+    python tests/bench/step_time.py [rounds]
 
 Batch 128, 784 inputs, two layers of 8,000 gates, GroupSum, cross-entropy: forward and
 backward, one thread. The best of the rounds counts, since other work only ever adds.
