@@ -141,11 +141,12 @@ class Source:
                 warnings.simplefilter("ignore")  # of unusual pickles: they load, or raise
                 loaded: object = torch.load(io.BytesIO(data), weights_only=True, map_location="cpu")
         except pickle.UnpicklingError as error:
+            # Torch's own message goes on to advise weights_only=False.
             named = re.search(r"GLOBAL (\S+)", str(error))
-            what = named[1] if named else str(error).strip().splitlines()[0]
+            which = f" ({named[1]})" if named else ""
             raise InputError(
                 f"{self.path}: holds pickled objects besides tensors, which could run code, so it "
-                f"was not loaded ({what}); save the state dict instead"
+                f"was not loaded{which}; save the state dict instead"
             ) from error
         except Exception as error:  # torch raises whatever a damaged stream makes of its parser
             first_line = (str(error).strip() or "no reason given").splitlines()[0]
