@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from lgncc.errors import InputError
+from lgncc.frontends.seen import seen
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.model import Fact, LogicModel, Readout
 
@@ -87,8 +88,11 @@ def _choose(source: Source, frontend: str | None) -> Reader:
         return known[accepting[0]]
     if accepting:
         raise InputError(
-            f"{source.path}: could be any of {', '.join(accepting)}; choose one with --frontend"
+            f"{source.path}: could be any of {', '.join(accepting)}; choose one with --frontend.\n"
+            f"  seen: {seen(source)}"
         )
     source.require_readable()  # what no reader wants is often damaged, or a pickle with code
     declined = "\n".join(f"  {name}: {reason}" for name, reason in verdicts.items())
-    raise InputError(f"{source.path}: no reader recognizes this file.\n{declined}")
+    raise InputError(
+        f"{source.path}: no reader recognizes this file.\n  seen: {seen(source)}\n{declined}"
+    )

@@ -7,6 +7,7 @@ states that format and the checkpoint carries it.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import torch
@@ -41,7 +42,7 @@ class InputFormat:
         return (x.double() / self.step).round().clamp(low, low + (1 << self.bits) - 1) * self.step
 
 
-class InputLayer(torch.nn.Module):
+class InputLayer(torch.nn.Module, ABC):
     """Bit (f, l) is x[f] > boundaries[f, l], strictly: (batch, F) to (batch, F * levels).
 
     Bits are feature-major: all levels of feature 0 first.
@@ -51,9 +52,9 @@ class InputLayer(torch.nn.Module):
         super().__init__()
         self.input_format = input_format
 
+    @abstractmethod
     def boundaries(self) -> torch.Tensor:
         """Float64 (F, levels), detached: what the compiler builds."""
-        raise NotImplementedError
 
     @property
     def features(self) -> int:

@@ -8,6 +8,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import torch
 
 from lgncc import frontends
 from lgncc.errors import InputError
@@ -71,8 +72,28 @@ def test_content_that_no_reader_knows_is_refused_with_every_reason(tmp_path, con
     path.write_bytes(content)
     lines = refusal(path).splitlines()
     assert lines[0] == f"{path}: no reader recognizes this file."
-    assert [line.split(":")[0] for line in lines[1:]] == [f"  {r.name}" for r in readers()]
+    names = ["seen", *(reader.name for reader in readers())]
+    assert [line.split(":")[0] for line in lines[1:]] == [f"  {name}" for name in names]
     assert all(re.fullmatch(r"  \S+: \S.*", line) for line in lines[1:])
+
+
+@pytest.mark.parametrize(
+    ("content", "seen"),
+    [
+        ({"a.b": torch.zeros(5, 7), "c": torch.zeros(3)}, "a state dict: a.b (5, 7), c (3,)"),
+        ({"epoch": 3, "loss": 0.5}, "a torch file of a dict with keys 'epoch', 'loss'"),
+        ([1, 2], "a torch file of a list"),
+        (b"hello\nworld", "text, 11 bytes, that begins 'hello'"),
+        (b"\xff\x00\x01", "3 bytes that begin ff 00 01"),
+    ],
+)
+def test_a_refusal_says_what_was_seen(tmp_path, content, seen):
+    path = tmp_path / "thing"
+    if isinstance(content, bytes):
+        path.write_bytes(content)
+    else:
+        torch.save(content, path)
+    assert refusal(path).splitlines()[1] == f"  seen: {seen}"
 
 
 def test_a_damaged_archive_is_called_so_in_one_line(tmp_path):
@@ -87,7 +108,10 @@ def test_a_foreign_zip_is_refused(tmp_path):
     path = tmp_path / "x.zip"
     with zipfile.ZipFile(path, "w") as archive:
         archive.writestr("readme", "hello")
-    assert "no reader recognizes this file" in refusal(path)
+    assert refusal(path).splitlines()[:2] == [
+        f"{path}: no reader recognizes this file.",
+        "  seen: an archive of readme",
+    ]
 
 
 def test_a_missing_an_empty_file_and_a_directory_have_one_message_each(tmp_path):
@@ -115,7 +139,10 @@ def test_content_that_two_readers_know_is_refused(blif, monkeypatch):
 
     greedy = [Reader(name, lambda source: None, read) for name in ("one", "two")]
     monkeypatch.setattr(frontends, "readers", lambda: tuple(greedy))
-    assert refusal(blif) == f"{blif}: could be any of one, two; choose one with --frontend"
+    assert refusal(blif) == (
+        f"{blif}: could be any of one, two; choose one with --frontend.\n"
+        "  seen: text, 25 bytes, that begins '.inputs a b'"
+    )
 
 
 @pytest.mark.parametrize(
