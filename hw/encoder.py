@@ -8,7 +8,7 @@ import numpy as np
 from amaranth.hdl import Cat, Const, Module, Signal
 from amaranth.lib.wiring import Component, In, Out
 
-from lgncc.model import Encoder
+from lgncc.encoder import Encoder
 
 
 class ThermometerEncoder(Component):

@@ -14,8 +14,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 FORMAT = "lgncc-model"

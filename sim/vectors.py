@@ -12,10 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.facts import ReadoutKind
 from lgncc.golden import Predictions
-from lgncc.model import Encoder, LogicModel
+from lgncc.model import LogicModel
 
 Packed = npt.NDArray[np.uint8]
 

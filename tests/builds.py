@@ -13,7 +13,8 @@ import numpy as np
 
 from lgncc.boards import load_board
 from lgncc.emit.board import emit_board
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.encoder import Encoder
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.storage import save_model
 

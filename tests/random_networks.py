@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from lgncc.builder import NetlistBuilder
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.encoder import Encoder
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.storage import save_model
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 from hypothesis import strategies as st
 
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.encoder import Encoder
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 WIRES = (0x3, 0x5, 0xA, 0xC)  # of a two-input gate: one fanin or its complement

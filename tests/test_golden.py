@@ -12,6 +12,7 @@ from hypothesis.extra.numpy import arrays
 from strategies import encoders, feature_integers, models, netlists, readouts
 
 from lgncc import golden
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.golden import (
     Predictions,
@@ -23,7 +24,7 @@ from lgncc.golden import (
     scores,
     unpack,
 )
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 COUNTS = [0, 1, 63, 64, 65, 130]

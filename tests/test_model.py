@@ -10,8 +10,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from strategies import encoders, feature_integers, integer_range, readouts
 
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 FORMATS = [

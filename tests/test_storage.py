@@ -13,8 +13,9 @@ import pytest
 from hypothesis import given
 from strategies import models
 
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.storage import ARRAYS, load_model, read_npz, replacing, save_model
 

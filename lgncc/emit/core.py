@@ -8,10 +8,11 @@ import numpy as np
 from amaranth.lib.wiring import Component
 
 import lgncc
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
 from lgncc.hw.readout import score_shape
-from lgncc.model import Encoder, LogicModel
+from lgncc.model import LogicModel
 
 
 def core_verilog(core: Core, name: str = "lgncc_core") -> str:

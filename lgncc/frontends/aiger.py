@@ -12,12 +12,13 @@ import numpy as np
 
 from lgncc.arrays import Integers
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.aiger_file import HEADER, AigerFile
 from lgncc.frontends.common import group_readout
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.graph import find_cycle, levelize
-from lgncc.model import Encoder, Fact, LogicModel
+from lgncc.model import Fact, LogicModel
 from lgncc.netlist import Netlist
 
 AND_TABLES = np.array([0x8, 0x4, 0x2, 0x1], np.uint64)

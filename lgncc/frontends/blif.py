@@ -16,11 +16,12 @@ import numpy as np
 
 from lgncc.arrays import Ids, Tables
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.common import group_readout
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.graph import find_cycle, levelize
-from lgncc.model import Encoder, Fact, LogicModel
+from lgncc.model import Fact, LogicModel
 from lgncc.netlist import MAX_FANINS, Netlist
 
 IGNORED = frozenset({".model", ".end", ".default_input_arrival", ".area", ".delay"})

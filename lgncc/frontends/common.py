@@ -13,9 +13,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits, Tables
+from lgncc.encoder import MAX_FEATURE_BITS, Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.source import GivenFacts, Source
-from lgncc.model import MAX_FEATURE_BITS, Encoder, Fact, Readout
+from lgncc.model import Fact, Readout
 
 
 def tables_from_rows(rows: Bits, *, first_fanin: Literal["lsb", "msb"]) -> Tables:

@@ -28,6 +28,7 @@ import numpy as np
 
 from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.check import check_answers
 from lgncc.frontends.common import group_readout, tables_from_difflogic, threshold_encoder
@@ -37,7 +38,7 @@ from lgncc.frontends.image import MAX_LENGTH, MAX_SIGNALS
 from lgncc.frontends.source import GivenFacts, Reader, Source
 from lgncc.frontends.state_dict import StateDict
 from lgncc.frontends.thermometer import read_thresholds, thermometer_encoder
-from lgncc.model import Encoder, Fact, LogicModel
+from lgncc.model import Fact, LogicModel
 
 BACKWARD = ("given_x_indices_of_y_start", "given_x_indices_of_y")
 """What a LogicLayer on CUDA saves for its backward pass."""

@@ -24,6 +24,7 @@ import numpy.typing as npt
 
 from lgncc.arrays import Ids, Integers
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.check import check_answers
 from lgncc.frontends.common import group_readout, tables_from_rows, threshold_encoder
@@ -37,7 +38,7 @@ from lgncc.frontends.thermometer import (
     thermometer_encoder,
 )
 from lgncc.frontends.wiring import check_wiring
-from lgncc.model import Encoder, Fact, LogicModel, Readout
+from lgncc.model import Fact, LogicModel, Readout
 from lgncc.model import Source as Origin
 from lgncc.netlist import MAX_FANINS
 from lgncc.storage import read_npz

@@ -6,12 +6,13 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from lgncc.encoder import Encoder
 from lgncc.facts import GivenFacts
 from lgncc.frontends.common import group_readout
 from lgncc.frontends.native_body import lower
 from lgncc.frontends.native_boolean import neuron_facts
 from lgncc.frontends.source import Reader, Source
-from lgncc.model import Encoder, Fact, LogicModel, Readout
+from lgncc.model import Fact, LogicModel, Readout
 
 if TYPE_CHECKING:
     import torch

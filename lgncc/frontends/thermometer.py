@@ -11,10 +11,11 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.common import parse_format
 from lgncc.frontends.source import GivenFacts, Source
-from lgncc.model import Encoder, Fact
+from lgncc.model import Fact
 from lgncc.model import Source as Origin
 from lgncc.storage import read_npz
 

@@ -7,11 +7,12 @@ import math
 import numpy as np
 import numpy.typing as npt
 
+from lgncc.encoder import Encoder
 from lgncc.frontends.common import parse_format, threshold_encoder
 from lgncc.frontends.source import GivenFacts
 from lgncc.frontends.torchlogix_layers import Binarization, Dense, Flatten, LayerList
 from lgncc.frontends.torchlogix_state import Checkpoint, join
-from lgncc.model import Encoder, Fact
+from lgncc.model import Fact
 from lgncc.model import Source as Origin
 
 SOFTPLUS_THRESHOLD = 20.0

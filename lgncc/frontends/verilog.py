@@ -18,13 +18,14 @@ from typing import Any
 
 import numpy as np
 
+from lgncc.encoder import Encoder
 from lgncc.errors import EnvironmentLacksError, InputError
 from lgncc.flow.run import ToolFailedError, run_tool
 from lgncc.flow.tools import find_tool
 from lgncc.frontends.aiger import aiger_netlist
 from lgncc.frontends.common import group_readout
 from lgncc.frontends.source import GivenFacts, Reader, Source
-from lgncc.model import Encoder, Fact, LogicModel
+from lgncc.model import Fact, LogicModel
 from lgncc.netlist import Netlist
 
 TIMEOUT_S = 300.0

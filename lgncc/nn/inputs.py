@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
-from lgncc.model import MAX_FEATURE_BITS
+from lgncc.encoder import MAX_FEATURE_BITS
 
 
 @dataclass(frozen=True)

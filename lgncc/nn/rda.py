@@ -19,10 +19,11 @@ import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Words
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.common import tables_from_rows
 from lgncc.golden import ALL_ONES, pack, unpack
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import MAX_FANINS
 
 FRONTEND = "rda"

@@ -6,7 +6,8 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lgncc.model import Encoder, LogicModel
+from lgncc.encoder import Encoder
+from lgncc.model import LogicModel
 
 
 @dataclass(frozen=True)

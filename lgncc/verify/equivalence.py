@@ -16,10 +16,11 @@ import numpy as np
 
 from lgncc.arrays import Bits, Integers
 from lgncc.emit.aiger import to_aiger
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.flow.tools import find_tool
 from lgncc.golden import Simulator, pack, predict_encoded, unpack
-from lgncc.model import Encoder, LogicModel
+from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
 TIMEOUT_S = 600.0

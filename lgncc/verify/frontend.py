@@ -9,9 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Integers
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.golden import predict
-from lgncc.model import Encoder, LogicModel
+from lgncc.model import LogicModel
 from lgncc.verify.rung import Rung
 
 RANDOM_SAMPLES = 1000

@@ -10,9 +10,10 @@ from pathlib import Path
 import numpy as np
 
 from lgncc.dataset import Dataset
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
-from lgncc.model import Encoder, Readout
+from lgncc.model import Readout
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
 from lgncc.verify.rtl import BOARD_RUNG, CORE_RUNG, check_board, check_core

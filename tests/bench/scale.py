@@ -21,7 +21,8 @@ from pathlib import Path
 import numpy as np
 
 from lgncc.builder import NetlistBuilder
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.encoder import Encoder
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.storage import save_model
 
 SIZES = (10_000, 100_000, 1_000_000)

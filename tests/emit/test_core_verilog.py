@@ -15,10 +15,11 @@ import yosys
 
 import lgncc.hw.fabric
 from lgncc.emit.core import core_rtlil, core_verilog
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.flow.tools import find_tool
 from lgncc.hw.core import Core
-from lgncc.model import Encoder, Fact, LogicModel, Provenance, Readout
+from lgncc.model import Fact, LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 CLASS_HEADER = """\

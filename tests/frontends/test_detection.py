@@ -11,9 +11,10 @@ import pytest
 import torch
 
 from lgncc import frontends
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends import GivenFacts, Reader, load, readers
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.storage import save_model
 

@@ -11,10 +11,11 @@ from fuzz import check_reader, mutations
 
 from lgncc import nn
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.frontends import blif, native, npz
 from lgncc.frontends.source import Reader, Source
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.storage import save_model
 
 BLIF = b""".model small

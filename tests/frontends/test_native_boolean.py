@@ -48,7 +48,8 @@ def test_a_majority_of_three_is_one_full_adder():
 
 
 def optimize_netlist(netlist):
-    from lgncc.model import Encoder, LogicModel, Provenance, Readout
+    from lgncc.encoder import Encoder
+    from lgncc.model import LogicModel, Provenance, Readout
 
     encoder = Encoder.identity(netlist.n_inputs)
     model = LogicModel(encoder, netlist, Readout.bits(), Provenance("test"))

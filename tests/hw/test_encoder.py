@@ -15,8 +15,8 @@ from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from lgncc.encoder import Encoder
 from lgncc.hw.encoder import ThermometerEncoder, greater_than
-from lgncc.model import Encoder
 
 WIDTHS = range(1, 7)
 

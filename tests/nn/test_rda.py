@@ -7,9 +7,10 @@ import pytest
 from polynomials import Polynomial
 
 from lgncc import frontends, golden
+from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.golden import pack, unpack
-from lgncc.model import Encoder, Readout
+from lgncc.model import Readout
 from lgncc.nn import rda
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import save_model

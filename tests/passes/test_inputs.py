@@ -7,8 +7,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import feature_integers, models
 
+from lgncc.encoder import Encoder
 from lgncc.golden import predict
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.passes.inputs import PruneInputs
 

@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from strategies import netlists
 
 from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, InputError
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.passes.dead import RemoveDead
 from lgncc.passes.fold import Fold

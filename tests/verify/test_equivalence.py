@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 from strategies import encoders, integer_range, netlists
 
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, EnvironmentLacksError
-from lgncc.model import Encoder, LogicModel, Provenance, Readout
+from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.verify import equivalence
 from lgncc.verify.equivalence import Equivalence, check_equal, decode, explain

@@ -11,9 +11,10 @@ import torch
 from strategies import integer_range
 
 from lgncc import nn
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.frontends import load
-from lgncc.model import Encoder, Provenance, Readout
+from lgncc.model import Provenance, Readout
 from lgncc.verify.frontend import check_frontend, random_samples
 
 
