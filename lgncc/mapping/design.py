@@ -34,8 +34,8 @@ class NormalForm:
     scores by one and the same number (which may depend on the sample: terms that all classes share
     are left out), so that the argmax is the same.
 
-    node: int32 (T,), input, state or gate ids, never a constant; inverted: bool (T,); klass, column:
-    int32 (T,); constant: int64 (C,), never negative.
+    node: int32 (T,), input, state or gate ids, never a constant; inverted: bool (T,);
+    klass, column: int32 (T,); constant: int64 (C,), never negative.
     """
 
     node: Ids
@@ -93,8 +93,8 @@ class Compression:
     nodes: int32 (B, 2); klass, column: int32 (B,).
     leaf: int32 (T,), the logical bit of each term of the NormalForm; constants: int32, the logical
         bits that carry the NormalForm's constants.
-    inputs, outputs, gates: of each block: logical bits, logical bits, node ids of `extended`. A gate
-        may belong to several blocks. Outputs at column `width` and above need not be made.
+    inputs, outputs, gates: of each block: logical bits, logical bits, node ids of `extended`. A
+        gate may belong to several blocks. Outputs at column `width` and above need not be made.
     word: int32 (C, width), the logical bits of each class's word, -1 where the bit is always 0.
 
     Every logical bit is consumed once: as a block's input or as a bit of a word at its column.
