@@ -1,0 +1,288 @@
+# amaranth: UnusedElaboratable=no
+"""FoldedCore: a gate processor, a LogicModel as a program that it runs.
+
+    i ─▶ shift register ─▶ comparator ─┐                    ┌─▶ count ─▶ best ─▶ o
+                                       ├─▶ node memory ─▶ gate
+           program memory ─▶ decode ───┘        ▲           │
+                                                └───────────┘
+
+Every cycle one instruction of `lgncc.mapping.program` enters a pipeline of three stages: decode
+and address the nodes; compute and write; count. A word of the node memory holds a bit of each of
+`lanes` samples, which are loaded one after the other and then evaluated together.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import Any
+
+from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.lib import stream
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from lgncc.errors import DesignError
+from lgncc.hw.readout import score_shape
+from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program, assemble, first_score
+from lgncc.model import LogicModel
+
+DRAIN_CYCLES = 3  # from the last instruction's issue until all of it has happened
+
+
+class BlockProgram(Component):
+    """The program in block RAM, there when the FPGA is. A word follows its address by a cycle.
+
+    Ports: `address`: In, `word`: Out(program.width), `ready`: Out(1), the program is there.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        super().__init__(
+            {
+                "address": In(range(max(len(program), 2))),
+                "word": Out(program.width),
+                "ready": Out(1, init=1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(self.program.width),
+            depth=max(len(self.program), 2),
+            init=self.program.words.tolist(),
+        )
+        port = memory.read_port()
+        m.d.comb += [port.addr.eq(self.address), self.word.eq(port.data)]
+        return m
+
+
+class FoldedCore(Component):
+    """Ports: `i`: In(stream of the packed features, and for a model with state one bit more above
+    them, `first`: this vector begins a sequence); `o`: Out(stream of the readout's bits).
+
+    With one lane a vector is accepted every `initiation_interval` cycles and answered
+    `latency_cycles` after; a stall at `o` delays what follows. With more lanes, a batch is
+    evaluated once `lanes` vectors are loaded, or when no other is waiting; a model with state
+    takes one lane. Raises DesignError for a vector too wide to build.
+    """
+
+    def __init__(
+        self,
+        model: LogicModel,
+        *,
+        lanes: int = 1,
+        program: Program | None = None,
+        memory: Any = None,
+    ) -> None:
+        if model.netlist.n_state and lanes > 1:
+            raise DesignError("folded: a network with state runs in one lane")
+        self.model = model
+        self.lanes = lanes
+        self.program = assemble(model) if program is None else program
+        self.memory = BlockProgram(self.program) if memory is None else memory
+        readout = model.readout
+        if readout.kind == "bits":
+            self.score = unsigned(1)
+            out_width = max(len(model.netlist.outputs), 1)
+        else:
+            self.score = Shape(score_shape(readout).width)
+            in_class = (readout.n_classes - 1).bit_length()
+            in_scores = readout.n_classes * self.score.width
+            out_width = max(in_class, 1) if readout.kind == "class" else in_scores
+        self.vector_width = model.encoder.input_width
+        in_width = self.vector_width + bool(model.netlist.n_state)
+        super().__init__(
+            {
+                "i": In(stream.Signature(unsigned(in_width))),
+                "o": Out(stream.Signature(unsigned(out_width))),
+            }
+        )
+
+    @property
+    def latency_cycles(self) -> int:
+        """Clock edges from the one that accepts a vector to the one that can take its answer;
+        of the last vector of a batch, where there are more lanes."""
+        return len(self.program) + 2 * DRAIN_CYCLES + 1
+
+    @property
+    def initiation_interval(self) -> float:
+        """Cycles a vector, of a stream that never pauses."""
+        loads, rest = self.program.n_loads, len(self.program) - self.program.n_loads
+        return loads + DRAIN_CYCLES + 1 + (rest + DRAIN_CYCLES) / self.lanes + 1
+
+    def extra_verilog(self) -> str | None:
+        return None
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.program = self.memory
+        program, lanes = self.program, self.lanes
+        accept, issue = Signal(), Signal()
+        lane = Signal(range(lanes))
+        m.d.comb += accept.eq(self.i.valid & self.i.ready)
+        answered = self._sequence(m, issue, lane)
+
+        # Stage 1: decode. The word belongs to the instruction issued a cycle ago.
+        decoded = Signal()
+        m.d.sync += decoded.eq(issue)
+        fields = _Fields(self.memory.word, program)
+        m.submodules.nodes = nodes = Memory(
+            shape=unsigned(lanes), depth=max(program.depth, 2), init=[]
+        )
+        read_a, read_b = nodes.read_port(), nodes.read_port()
+        m.d.comb += [read_a.addr.eq(fields.a), read_b.addr.eq(fields.b)]
+
+        # Stage 2: compute and write.
+        op = Signal(OP_BITS)
+        table = Signal(TABLE_BITS)
+        dst = Signal(program.address_bits)
+        immediate = Signal(program.immediate_bits)
+        m.d.sync += [
+            op.eq(Mux(decoded, fields.op, Op.NOP)),
+            table.eq(fields.table),
+            dst.eq(fields.dst),
+            immediate.eq(fields.immediate),
+        ]
+        feature, first = self._features(m, accept, op)
+        value = Signal(lanes)
+        for index in range(lanes):
+            row = Cat(read_a.data[index], read_b.data[index])
+            m.d.comb += value[index].eq(table.bit_select(row, 1))
+        write = nodes.write_port(granularity=1 if lanes > 1 else None)
+        m.d.comb += [write.addr.eq(dst), write.data.eq(value)]
+        everywhere = (1 << lanes) - 1
+        with m.Switch(op):
+            with m.Case(Op.GATE):
+                m.d.comb += write.en.eq(everywhere)
+            with m.Case(Op.LOAD):
+                loaded = feature > immediate
+                m.d.comb += [write.data.eq(loaded.replicate(lanes)), write.en.eq(1 << lane)]
+            with m.Case(Op.RESET):
+                m.d.comb += [
+                    write.data.eq(immediate[0].replicate(lanes)),
+                    write.en.eq(first.replicate(lanes)),
+                ]
+        self._count(m, op, value, immediate, accept, answered)
+        return m
+
+    def _sequence(self, m: Module, issue: Signal, lane: Signal) -> Signal:
+        """Accept and load each lane's vector, run the rest of the program, answer."""
+        program = self.program
+        address = Signal(range(max(len(program), 2)))
+        drain = Signal(range(DRAIN_CYCLES))
+        m.d.comb += self.memory.address.eq(address)
+        answered = Signal()
+        count = Signal.like(lane)  # of the answers that are still to be taken, less one
+
+        def run(last: int, state: str, drained: str) -> None:
+            with m.State(state):
+                m.d.comb += issue.eq(1)
+                m.d.sync += [address.eq(address + 1), drain.eq(DRAIN_CYCLES - 1)]
+                with m.If(address == last):
+                    m.next = drained
+
+        with m.FSM():
+            with m.State("ACCEPT"):
+                m.d.comb += self.i.ready.eq(self.memory.ready)
+                m.d.sync += address.eq(0)
+                with m.If(self.i.valid & self.i.ready):
+                    m.next = "LOAD" if program.n_loads else "LOADED"
+            run(program.n_loads - 1, "LOAD", "LOADED")
+            with m.State("LOADED"):
+                m.d.sync += drain.eq(drain - 1)
+                with m.If(drain == 0):
+                    m.d.sync += [drain.eq(DRAIN_CYCLES - 1), count.eq(lane)]
+                    with m.If((lane == self.lanes - 1) | ~self.i.valid):
+                        m.next = "RUN" if len(program) > program.n_loads else "RUNNING"
+                    with m.Else():
+                        m.d.sync += lane.eq(lane + 1)
+                        m.next = "ACCEPT"
+            run(len(program) - 1, "RUN", "RUNNING")
+            with m.State("RUNNING"):
+                m.d.sync += drain.eq(drain - 1)
+                with m.If(drain == 0):
+                    m.next = "ANSWER"
+            with m.State("ANSWER"):
+                m.d.comb += self.o.valid.eq(1)
+                m.d.comb += answered.eq(self.o.ready)
+                with m.If(self.o.ready):
+                    m.d.sync += count.eq(count - 1)
+                    with m.If(count == 0):
+                        m.d.sync += lane.eq(0)
+                        m.next = "ACCEPT"
+        return answered
+
+    def _features(self, m: Module, accept: Signal, op: Signal) -> tuple[Any, Any]:
+        """The feature that LOAD compares, as an unsigned number; and `first`."""
+        encoder = self.model.encoder
+        width = int(encoder.bits.max(initial=1))
+        packed: list[Any] = []
+        start = 0
+        for bits, signed in zip(encoder.bits.tolist(), encoder.signed.tolist(), strict=True):
+            feature = self.i.payload[start : start + bits]
+            # Two's complement compares as unsigned once the sign bit is inverted.
+            value = Cat(feature[:-1], ~feature[-1]) if signed else feature
+            packed.append(Cat(value, Const(0, width - bits)))
+            start += bits
+        features = Signal(width * max(len(packed), 1), reset_less=True)
+        first = Signal()
+        with m.If(accept):
+            m.d.sync += features.eq(Cat(packed))
+            if self.model.netlist.n_state:
+                m.d.sync += first.eq(self.i.payload[-1])
+        with m.Elif(op == Op.NEXT):
+            m.d.sync += features.eq(features[width:])
+        return features[:width], first
+
+    def _count(
+        self, m: Module, op: Signal, value: Signal, immediate: Signal, accept: Signal, answered: Any
+    ) -> None:
+        """Stage 3, of each lane: the score, the best class so far, the answer."""
+        readout = self.model.readout
+        counted = Signal(OP_BITS)
+        bits = Signal(self.lanes)
+        start = Signal.like(immediate)
+        m.d.sync += [counted.eq(op), bits.eq(value), start.eq(immediate)]
+        out_width = len(self.o.payload)
+        answers = [Signal(out_width, name=f"answer{i}", reset_less=True) for i in range(self.lanes)]
+        m.d.comb += self.o.payload.eq(answers[0])
+        with m.If(answered):
+            m.d.sync += [a.eq(b) for a, b in pairwise(answers)]
+        if readout.kind == "bits":
+            for answer, bit in zip(answers, bits, strict=True):
+                with m.If(counted == Op.BIT):
+                    m.d.sync += answer.eq(Cat(answer, bit)[1:])
+            return
+        klass = Signal(range(readout.n_classes))
+        with m.If(accept):
+            m.d.sync += klass.eq(0)
+        with m.Elif(counted == Op.CLASS):
+            m.d.sync += klass.eq(klass + 1)
+        for answer, bit in zip(answers, bits, strict=True):
+            score = Signal(self.score, init=first_score(self.model))
+            best = Signal(self.score, reset_less=True)
+            with m.If(counted == Op.COUNT):
+                m.d.sync += score.eq(score + bit)
+            with m.Elif(counted == Op.CLASS):
+                m.d.sync += score.eq(start)
+                if readout.kind == "scores":
+                    m.d.sync += answer.eq(Cat(answer, score)[self.score.width :])
+                else:
+                    # Strictly greater: at a tie the lower index stays.
+                    with m.If((klass == 0) | (score > best)):
+                        m.d.sync += [best.eq(score), answer.eq(klass)]
+
+
+class _Fields:
+    """An instruction's fields, as `Program.words` packs them."""
+
+    def __init__(self, word: Any, program: Program) -> None:
+        address = program.address_bits
+        at = OP_BITS + TABLE_BITS
+        self.op = word[:OP_BITS]
+        self.table = word[OP_BITS:at]
+        self.dst = word[at : at + address]
+        self.a = word[at + address : at + 2 * address]
+        self.b = word[at + 2 * address : at + 3 * address]
+        self.immediate = word[at + address : at + address + program.immediate_bits]
