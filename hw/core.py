@@ -67,9 +67,20 @@ class Core(Component):
         readout = self.readout.latency if self.readout else 0
         return int(self.input_register) + 1 + readout
 
+    @property
+    def contents(self) -> str:
+        """A line on what is inside, for headers."""
+        return (
+            f"gates: {self.model.netlist.n_gates} of two inputs, {self.model.netlist.depth} levels"
+        )
+
     def extra_verilog(self) -> str | None:
         """Verilog text that the converted component instantiates, if any."""
         return fabric_text(self.network)
+
+    def cells_verilog(self, family: str) -> str | None:
+        """The same for the synthesis of an FPGA family."""
+        return self.extra_verilog()
 
     def elaborate(self, platform: object) -> Module:
         m = Module()

@@ -62,10 +62,10 @@ def small_model(kind="class", seed=1):
     return LogicModel(encoder, netlist, readouts[kind], Provenance("test"))
 
 
-def write_build(folder, model, built=None):
-    """A build folder of `model`; `built` is what the Verilog is really made from."""
+def write_build(folder, model, built=None, design=None):
+    """A build folder of `model`; `built`, or a BoardDesign, is what the Verilog is really of."""
     built = model if built is None else built
-    design = emit_board(built, load_board("icebreaker"))
+    design = design or emit_board(built, load_board("icebreaker"))
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "core.v").write_text(design.core_text)
     (folder / "board.v").write_text(design.board_text)

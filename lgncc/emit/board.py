@@ -4,17 +4,19 @@ synthesis reads."""
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from lgncc.boards import Board
-from lgncc.emit.core import component_verilog, core_verilog
+from lgncc.emit.core import AnyCore, component_verilog, core_verilog
 from lgncc.flow.platform import PlatformDesign, elaborate
 from lgncc.host.frames import BUILD_ID_BYTES
-from lgncc.model import LogicModel
 
 if TYPE_CHECKING:
-    from lgncc.hw.core import Core
+    from lgncc.mapping.design import MappedDesign
+    from lgncc.mapping.stages import Stages
+    from lgncc.model import LogicModel
 
 CORE_MODULE = "lgncc_core"
 BOARD_MODULE = "lgncc_board"
@@ -25,7 +27,7 @@ BOARD_MODULE = "lgncc_board"
 class BoardDesign:
     """core_text, board_text: self-contained Verilog; placed: for the flow."""
 
-    core: Core
+    core: AnyCore
     build_id: bytes
     uart_divisor: int
     core_text: str
@@ -34,34 +36,41 @@ class BoardDesign:
 
 
 def emit_board(model: LogicModel, board: Board) -> BoardDesign:
-    """The spatial core of `model` behind the board's link.
-
-    The build id is a digest of the core's Verilog and of the board, so that equal
-    designs have equal ids and nothing else has.
-    """
+    """The spatial core of `model`, its network as gates, behind the board's link."""
     from lgncc.hw.core import Core
+
+    # The link's receive buffer is the core's input register.
+    return _emit(lambda: Core(model, input_register=False), board)
+
+
+def emit_mapped_board(design: MappedDesign, stages: Stages, board: Board) -> BoardDesign:
+    """The spatial core of a mapped design behind the board's link."""
+    from lgncc.hw.mapped_core import MappedCore
+
+    return _emit(lambda: MappedCore(design, stages, input_register=False), board)
+
+
+def _emit(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
+    """The build id is a digest of the core's Verilog and of the board, so that equal designs have
+    equal ids and nothing else has."""
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
 
-    def core() -> Core:
-        # The link's receive buffer is the core's input register.
-        return Core(model, input_register=False)
-
-    core_text = core_verilog(core(), CORE_MODULE)
+    # A component elaborates once, so each conversion gets its own.
+    core_text = core_verilog(make_core(), CORE_MODULE)
     cycles = divisor(board.clock.hz, board.uart.baud)
     identity = f"{core_text}\0{board.name}\0{cycles}"
     build_id = hashlib.sha256(identity.encode()).digest()[:BUILD_ID_BYTES]
 
-    # A component elaborates once, so each conversion gets its own.
-    shells = [Shell(core(), divisor=cycles, build_id=build_id) for _ in range(2)]
+    shells = [Shell(make_core(), divisor=cycles, build_id=build_id) for _ in range(2)]
     board_text = component_verilog(shells[0], BOARD_MODULE)
-    network = shells[0].core.extra_verilog()
-    extra = {"network.v": network} if network else {}
+    core: AnyCore = shells[1].core
+    portable, cells = core.extra_verilog(), core.cells_verilog(board.family)
     return BoardDesign(
-        core=shells[1].core,
+        core=core,
         build_id=build_id,
         uart_divisor=cycles,
         core_text=core_text,
-        board_text=board_text + (network or ""),
-        placed=elaborate(board, shells[1], extra),
+        board_text=board_text + (portable or ""),
+        placed=elaborate(board, shells[1], {"network.v": cells} if cells else {}),
     )

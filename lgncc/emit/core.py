@@ -11,11 +11,15 @@ import lgncc
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
+from lgncc.hw.mapped_core import MappedCore
 from lgncc.hw.readout import score_shape
 from lgncc.model import LogicModel
 
+AnyCore = Core | MappedCore
+"""The cores of the architectures: one interface, one contract."""
 
-def core_verilog(core: Core, name: str = "lgncc_core") -> str:
+
+def core_verilog(core: AnyCore, name: str = "lgncc_core") -> str:
     """The Verilog of `core` and all it instantiates; the top module is `name`."""
     return header(core, name) + component_verilog(core, name) + (core.extra_verilog() or "")
 
@@ -32,7 +36,7 @@ def component_verilog(component: Component, name: str) -> str:
     return re.sub(r"^ *wire \[-1:0\] .*\n", "", text, flags=re.MULTILINE)
 
 
-def core_rtlil(core: Core, name: str = "lgncc_core") -> str:
+def core_rtlil(core: AnyCore, name: str = "lgncc_core") -> str:
     """The RTLIL of `core`. Raises DesignError where its network is too large for RTLIL alone."""
     from amaranth.back import rtlil
 
@@ -45,18 +49,18 @@ def core_rtlil(core: Core, name: str = "lgncc_core") -> str:
     return text
 
 
-def header(core: Core, name: str) -> str:
+def header(core: AnyCore, name: str) -> str:
     """Comment lines: where the model is from, ports, bit order, latency and interval."""
     model = core.model
     provenance = model.provenance
     lines = [
         f"{name}: a logic-gate network, compiled by lgncc {lgncc.__version__}",
         f"model: {provenance.frontend}, sha256 {provenance.sha256 or 'unknown'}",
-        f"gates: {model.netlist.n_gates} of two inputs, {model.netlist.depth} levels",
+        core.contents,
         "",
         "clk                 rising edge",
         "rst                 synchronous, active high; discards what is inside",
-        f"i__payload[{core.encoder.encoder.input_width - 1}:0]  input vector:",
+        f"i__payload[{model.encoder.input_width - 1}:0]  input vector:",
         *(f"  {line}" for line in describe_input(model.encoder)),
         "i__valid, i__ready  a vector is accepted at a clock edge where both are 1",
         f"o__payload[{len(core.o.payload) - 1}:0]  answer:",

@@ -1,0 +1,175 @@
+"""A LUT netlist with its registers as one Verilog module, text straight from the arrays.
+
+    module NAME(clk, enable, x, y)    x[i] is input i, y[j] is output j some enabled cycles later
+
+Node i is the wire n<i>; behind d registers it is n<i>_<d>. Portable text has a constant table a
+function and indexes it with the fanins; a family's text has a cell a LUT and a cell a register,
+whose names begin with their part (`network.n123`), and which synthesis leaves as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Ids, Tables
+from lgncc.emit.families import Family
+from lgncc.emit.verilog import BITS_A_LINE
+from lgncc.mapping.design import PARTS
+from lgncc.mapping.stages import Stages
+from lgncc.netlist import Netlist
+
+Names = npt.NDArray[np.object_]
+
+
+def luts_verilog(
+    luts: Netlist,
+    stages: Stages,
+    name: str,
+    *,
+    family: Family | None = None,
+    part: npt.NDArray[np.uint8] | None = None,
+) -> str:
+    """The module's text, portable or of a family's cells. `part` as in MappedDesign.
+
+    A port of no bits is left out, and so are clk and enable without registers.
+    """
+    assert not luts.n_state, "a pipeline cannot hold state"
+    text = _Text(luts, stages, part)
+    inputs = ["x"] * bool(luts.n_inputs) + ["clk", "enable"] * bool(stages.registers)
+    outputs = ["y"] * bool(len(luts.outputs))
+    width = {"x": f"[{luts.n_inputs - 1}:0] ", "y": f"[{len(luts.outputs) - 1}:0] "}
+    return "\n".join(
+        [
+            f"module {name}({', '.join([*inputs, *outputs])});",
+            *(f"  input {width.get(port, '')}{port};" for port in inputs),
+            *(f"  output {width[port]}{port};" for port in outputs),
+            *(f"  wire n{i + 2} = x[{i}];" for i in range(luts.n_inputs)),
+            *(text.portable() if family is None else text.cells(family)),
+            *(["  assign y = {", *_concatenation(text.outputs()), "  };"] if outputs else []),
+            "endmodule",
+            "",
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class _Lut:
+    """LUTs of one number of fanins: own and fanin names, tables of 2**fanins rows."""
+
+    gate: Ids
+    fanins: list[list[str]]
+    table: Tables
+
+
+class _Text:
+    """The lines of the body."""
+
+    def __init__(self, luts: Netlist, stages: Stages, part: npt.NDArray[np.uint8] | None) -> None:
+        self.luts, self.stages = luts, stages
+        count = stages.hold + 1
+        self._start = np.cumsum(count) - count
+        node = np.repeat(np.arange(luts.n_nodes), count)
+        delay = np.arange(len(node)) - self._start[node]
+        names = np.array([f"n{i}" for i in node.tolist()], np.object_)
+        names[delay > 0] += [f"_{d}" for d in delay[delay > 0].tolist()]
+        names[:2] = "1'b0", "1'b1"
+        self._name: Names = names
+        self._registers = np.flatnonzero(delay > 0)
+        parts = np.zeros(luts.n_nodes, np.uint8)  # an input's registers are the encoder's
+        if part is not None:
+            parts[luts.first_gate :] = part
+        self._part = np.array(PARTS, np.object_)[parts]
+        self._node = node
+
+    def _at(self, nodes: Ids, stage: npt.ArrayLike) -> Names:
+        """The names of nodes as they are seen from a stage."""
+        delay = np.where(nodes < 2, 0, stage - self.stages.stage[nodes])
+        names: Names = self._name[self._start[nodes] + delay]
+        return names
+
+    def outputs(self) -> list[str]:
+        names: list[str] = self._at(self.luts.outputs, self.stages.ranks).tolist()
+        return names
+
+    def _luts(self) -> Iterator[_Lut]:
+        luts = self.luts
+        # Trailing constants 0 are no fanins: only the lower rows of the table count.
+        slots = np.arange(1, luts.k + 1)
+        size = np.where(luts.fanin != 0, slots, 1).max(axis=1, initial=1)
+        for fanins in np.unique(size).tolist():
+            chosen = np.flatnonzero(size == fanins)
+            own = (luts.first_gate + chosen).astype(np.int32)
+            stage = self.stages.stage[own]
+            names = [self._at(luts.fanin[chosen, slot], stage).tolist() for slot in range(fanins)]
+            low_rows = np.uint64((1 << (1 << fanins)) - 1)
+            yield _Lut(own, names, luts.table[chosen] & low_rows)
+
+    def portable(self) -> Iterator[str]:
+        registers = self._name[self._registers].tolist()
+        sources = self._name[self._registers - 1].tolist()
+        yield from map("  reg {};".format, registers)
+        groups = list(self._luts())
+        for group in groups:
+            rows = 1 << len(group.fanins)
+            for table in np.unique(group.table).tolist():
+                yield f"  localparam [{rows - 1}:0] {_table_name(table, rows)} = {rows}'h{table:x};"
+        # A wire is declared before it is read: ids ascend in topological order.
+        lines: list[str] = [""] * self.luts.n_gates
+        for group in groups:
+            rows = 1 << len(group.fanins)
+            tables = [_table_name(table, rows) for table in group.table.tolist()]
+            template = "  wire n{} = {}[{{" + ", ".join(["{}"] * len(group.fanins)) + "}}];"
+            text = map(template.format, group.gate.tolist(), tables, *group.fanins[::-1])
+            for gate, line in zip((group.gate - self.luts.first_gate).tolist(), text, strict=True):
+                lines[gate] = line
+        yield from lines
+        if registers:
+            yield "  always @(posedge clk)"
+            yield "    if (enable) begin"
+            yield from map("      {} <= {};".format, registers, sources)
+            yield "    end"
+
+    def cells(self, family: Family) -> Iterator[str]:
+        gates = range(self.luts.first_gate, self.luts.n_nodes)
+        yield from map("  wire n{};".format, gates)
+        yield from map("  wire {};".format, self._name[self._registers].tolist())
+        for group in self._luts():
+            fanins = len(group.fanins)
+            pins = fanins if family.sized else len(family.inputs)
+            table = group.table.copy()
+            for fewer in range(fanins, pins):  # no row depends on an unused pin
+                table |= table << np.uint64(1 << fewer)
+            rows = 1 << pins
+            connections = [
+                f".{pin}({{}})" if slot < fanins else f".{pin}(1'b0)"
+                for slot, pin in enumerate(family.inputs[:pins])
+            ]
+            table_text = f".{family.table}({rows}'h{{:0{rows // 4 or 1}x}})"
+            template = (
+                f"  {family.lut.format(n=pins)} #({table_text}) \\{{}}.n{{}} "
+                f"(.{family.output}(n{{}}), {', '.join(connections)});"
+            )
+            part = self._part[group.gate].tolist()
+            own = group.gate.tolist()
+            yield from map(template.format, table.tolist(), part, own, own, *group.fanins)
+        template = "  " + family.flip_flop.format(name="\\{}.{} ", d="{}", q="{}")
+        parts = self._part[self._node[self._registers]].tolist()
+        q = self._name[self._registers].tolist()
+        d = self._name[self._registers - 1].tolist()
+        yield from map(template.format, parts, q, d, q)
+
+
+def _table_name(table: int, rows: int) -> str:
+    return f"T{rows}_{table:0{rows // 4 or 1}x}"
+
+
+def _concatenation(names: list[str]) -> Iterable[str]:
+    """Highest bit first, as Verilog wants it."""
+    names = names[::-1]
+    for start in range(0, len(names), BITS_A_LINE):
+        comma = "," if start + BITS_A_LINE < len(names) else ""
+        yield "    " + ", ".join(names[start : start + BITS_A_LINE]) + comma

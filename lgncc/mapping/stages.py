@@ -1,0 +1,153 @@
+"""Where the registers of a LUT netlist stand: cuts between LUT levels, as few flip-flops as may be.
+
+A rank of registers after level L holds every value that a LUT of level L or lower makes and a LUT
+of a higher level reads. A logic cell is a LUT and a flip-flop behind it: the register of a LUT
+whose readers are all behind the rank is in that LUT's own cell and costs nothing; any other, and
+each further rank that the value crosses, costs a cell. The last rank is behind the outputs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from lgncc.arrays import Ids, Integers, freeze
+from lgncc.errors import DesignError
+from lgncc.netlist import Netlist
+
+_NEVER = 1 << 30  # a level that nothing reaches
+
+
+@dataclass(frozen=True, eq=False)
+class Stages:
+    """The stage of each node: how many ranks of registers are between the inputs and its LUT.
+
+    cuts: the level behind which each rank stands, ascending; the last is at the outputs.
+    stage: int32 (n_nodes,). hold: int32 (n_nodes,), registers in a row behind each node, so that
+    a reader `d` stages later reads the d-th of them. extra_cells: of all `registers`, those that
+    share no cell with a LUT.
+    """
+
+    cuts: tuple[int, ...]
+    stage: Ids
+    hold: Ids
+    extra_cells: int
+
+    def __post_init__(self) -> None:
+        freeze(self, stage=np.int32, hold=np.int32)
+
+    @property
+    def ranks(self) -> int:
+        """Clock cycles from the inputs to the registered outputs."""
+        return len(self.cuts)
+
+    @property
+    def registers(self) -> int:
+        return int(self.hold.sum())
+
+
+def plan_stages(luts: Netlist, max_levels: int) -> Stages:
+    """The ranks that cost the fewest cells with at most `max_levels` LUTs between two.
+
+    Where two plans cost the same, the one with fewer ranks. A model's state and all that its next
+    state is computed from stays before the first rank. Raises DesignError where that is deeper
+    than `max_levels`.
+    """
+    if max_levels < 1:
+        raise ValueError(f"plan_stages: max_levels is {max_levels}; at least 1")
+    loop = int(luts.level[luts.next_state].max(initial=0))
+    if loop > max_levels:
+        raise DesignError(
+            f"the network computes its next state in {loop} LUT levels; it cannot have registers "
+            f"inside, and only {max_levels} levels are fast enough between two.\n"
+            "  Lower the clock, or train a network with fewer layers."
+        )
+    return with_cuts(luts, _cheapest(_costs(luts), max_levels, loop))
+
+
+def with_cuts(luts: Netlist, cuts: tuple[int, ...]) -> Stages:
+    """Ranks behind these levels; the last one must be the depth of the netlist."""
+    loop = int(luts.level[luts.next_state].max(initial=0))
+    if not cuts or list(cuts) != sorted(set(cuts)) or cuts[-1] != luts.depth or cuts[0] < loop:
+        raise ValueError(
+            f"with_cuts: {cuts} must ascend from {loop} or more to the depth, {luts.depth}"
+        )
+    # A node at level L has passed the ranks behind lower levels.
+    stage = np.searchsorted(cuts, luts.level, side="left").astype(np.int32)
+    hold = np.zeros(luts.n_nodes, np.int32)
+    reader = stage[luts.first_gate :, None]
+    np.maximum.at(hold, luts.fanin, reader - stage[luts.fanin])
+    np.maximum.at(hold, luts.outputs, len(cuts) - stage[luts.outputs])
+    hold[:2] = 0  # constants are constant in every stage
+    free = np.zeros(luts.n_nodes, np.bool_)
+    first, _ = _readers(luts)
+    free[luts.first_gate :] = True
+    free &= (hold > 0) & (first > np.asarray(cuts)[np.minimum(stage, len(cuts) - 1)])
+    return Stages(cuts, stage, hold, int(hold.sum() - free.sum()))
+
+
+def _readers(luts: Netlist) -> tuple[Ids, Ids]:
+    """The lowest and the highest level (n_nodes,) that reads each node; outputs are read last."""
+    first = np.full(luts.n_nodes, _NEVER, np.int32)
+    last = np.full(luts.n_nodes, -1, np.int32)
+    level = np.broadcast_to(luts.level[luts.first_gate :, None], luts.fanin.shape)
+    np.minimum.at(first, luts.fanin, level)
+    np.maximum.at(last, luts.fanin, level)
+    behind_all = luts.depth + 1
+    first[luts.outputs] = np.minimum(first[luts.outputs], behind_all)
+    last[luts.outputs] = behind_all
+    first[luts.next_state] = -1  # a state's own register reads it too, so no other is free
+    last[:2] = -1
+    return first, last
+
+
+def _costs(luts: Netlist) -> Integers:
+    """cost[p, c]: the cells of a rank behind level c whose predecessor is behind level p - 1.
+
+    Row 0: there is none before. Every crossing value takes a cell, but those free: made since the
+    last rank, by a LUT, and read by nobody before this one.
+    """
+    depth = luts.depth
+    first, last = _readers(luts)
+    level = luts.level
+    crossing = _covering(level, np.maximum(last, level), depth)
+    is_lut = np.arange(luts.n_nodes) >= luts.first_gate
+    read = is_lut & (last >= 0) & (first > level)
+    born = np.zeros((depth + 1, depth + 1), np.int64)  # [level, cut]: free if made at that level
+    np.add.at(born, (level[read], level[read]), 1)
+    before = np.minimum(first[read], depth + 1)
+    within = before <= depth
+    np.add.at(born, (level[read][within], before[within]), -1)
+    free = born.cumsum(axis=1)
+    # Sum over the levels from p up; row p of the result starts at level p.
+    since: Integers = free[::-1].cumsum(axis=0)[::-1]
+    return crossing[None, :] - since
+
+
+def _covering(start: Ids, stop: Ids, depth: int) -> Integers:
+    """For each cut in 0 .. depth, how many intervals have start <= cut < stop."""
+    count = np.zeros(depth + 2, np.int64)
+    np.add.at(count, start, 1)
+    np.add.at(count, stop, -1)
+    return count.cumsum()[: depth + 1]
+
+
+def _cheapest(cost: npt.NDArray[np.int64], max_levels: int, loop: int) -> tuple[int, ...]:
+    """Dynamic programming over the level of the last rank."""
+    depth = len(cost) - 1
+    total = np.full((depth + 1, 2), np.iinfo(np.int64).max // 2)  # (cells, ranks) so far
+    back = np.full(depth + 1, -1)
+    for cut in range(loop, depth + 1):
+        if cut <= max_levels:
+            total[cut] = cost[0, cut], 1
+        for previous in range(max(cut - max_levels, loop), cut):
+            cells, ranks = total[previous]
+            candidate = (cells + cost[previous + 1, cut], ranks + 1)
+            if candidate < tuple(total[cut]):
+                total[cut], back[cut] = candidate, previous
+    cuts = [depth]
+    while back[cuts[0]] >= 0:
+        cuts.insert(0, int(back[cuts[0]]))
+    return tuple(cuts)
