@@ -22,6 +22,8 @@ from lgncc.netlist import Netlist
 FORMAT = "lgncc-model"
 VERSION = 1
 
+Arrays = dict[str, npt.NDArray[Any]]
+
 # Every array of the file, its dtype and its number of dimensions.
 ARRAYS: dict[str, tuple[str, int]] = {
     "encoder.bits": ("int16", 1),
@@ -64,10 +66,14 @@ def replacing(path: Path) -> Iterator[Path]:
 
 def save_model(model: LogicModel, path: Path) -> None:
     """Write `model` to `path` (.npz), through a temporary sibling."""
+    header, arrays = pack_model(model)
+    write_npz(path, {"format": FORMAT, "version": VERSION, **header}, arrays)
+
+
+def pack_model(model: LogicModel) -> tuple[dict[str, Any], Arrays]:
+    """A model as the fields of a header and arrays by the names of ARRAYS."""
     netlist, readout = model.netlist, model.readout
     header = {
-        "format": FORMAT,
-        "version": VERSION,
         "netlist": {
             "n_inputs": netlist.n_inputs,
             "input_names": netlist.input_names,
@@ -81,12 +87,18 @@ def save_model(model: LogicModel, path: Path) -> None:
     for name in ARRAYS:
         part, attribute = name.split(".")
         arrays[name] = getattr(parts[part], attribute)
+    return header, arrays
+
+
+def write_npz(path: Path, header: Mapping[str, Any], arrays: Arrays) -> None:
+    """An .npz of a JSON header and arrays, through a temporary sibling."""
+    encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
+    members: dict[str, Any] = {"header": encoded, **arrays}
     with replacing(path) as temporary, temporary.open("wb") as file:
-        encoded = np.frombuffer(json.dumps(header).encode(), np.uint8)
-        np.savez_compressed(file, header=encoded, **arrays)
+        np.savez_compressed(file, **members)
 
 
-def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
+def read_npz(path: Path) -> Arrays:
     """Every array of an .npz, pickles refused. Raises InputError where it is not one."""
     try:
         file = np.load(path, allow_pickle=False)
@@ -107,20 +119,32 @@ def read_npz(path: Path) -> dict[str, npt.NDArray[np.generic]]:
 def load_model(path: Path) -> LogicModel:
     """Read what `save_model` wrote. Raises InputError where the file is anything else."""
     arrays = read_npz(path)
+    header = read_header(path, arrays, FORMAT, VERSION)
+    checked = checked_arrays(path, arrays, ARRAYS)
+    with damage_reported(path):
+        return unpack_model(header, checked)
+
+
+def read_header(path: Path, arrays: Arrays, written: str, version: int) -> dict[str, Any]:
+    """The JSON header. Raises InputError unless it says the format and version."""
     if "header" not in arrays:
         raise InputError(f"{path}: an .npz without a header array; not written by lgncc")
     try:
         header: Any = json.loads(arrays["header"].astype(np.uint8).tobytes())
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: the header is not JSON: {error}") from error
-    if not isinstance(header, dict) or header.get("format") != FORMAT:
-        raise InputError(f"{path}: the header does not say {FORMAT!r}; not written by lgncc")
-    if header.get("version") != VERSION:
+    if not isinstance(header, dict) or header.get("format") != written:
+        raise InputError(f"{path}: the header does not say {written!r}; not written by lgncc")
+    if header.get("version") != version:
         raise InputError(
-            f"{path}: format version {header.get('version')!r}; this lgncc reads version {VERSION}"
+            f"{path}: format version {header.get('version')!r}; this lgncc reads version {version}"
         )
-    parts: dict[str, dict[str, Any]] = {"encoder": {}, "netlist": {}, "readout": {}}
-    for name, (dtype, ndim) in ARRAYS.items():
+    return header
+
+
+def checked_arrays(path: Path, arrays: Arrays, wanted: Mapping[str, tuple[str, int]]) -> Arrays:
+    """The wanted arrays. Raises InputError where one is missing or of another kind."""
+    for name, (dtype, ndim) in wanted.items():
         array = arrays.get(name)
         if array is None:
             raise InputError(f"{path}: array {name} is missing")
@@ -129,19 +153,32 @@ def load_model(path: Path) -> LogicModel:
                 f"{path}: array {name} is {array.dtype} with {array.ndim} dimensions; "
                 f"it must be {dtype} with {ndim}"
             )
-        part, attribute = name.split(".")
-        parts[part][attribute] = array
+    return {name: arrays[name] for name in wanted}
+
+
+@contextmanager
+def damage_reported(path: Path) -> Iterator[None]:
+    """Turn what damaged contents raise into an InputError that names the file."""
     try:
-        return LogicModel(
-            encoder=Encoder(**parts["encoder"]),
-            netlist=Netlist(**parts["netlist"], **_netlist_header(header["netlist"])),
-            readout=Readout(**parts["readout"], **_readout_header(header["readout"])),
-            provenance=_provenance(header["provenance"]),
-        )
+        yield
     except InputError as error:
         raise InputError(f"{path}: {error}") from error
     except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise InputError(f"{path}: the header is damaged: {error!r}") from error
+
+
+def unpack_model(header: Mapping[str, Any], arrays: Arrays) -> LogicModel:
+    """What `pack_model` packed. Raises InputError, KeyError and the like for damaged fields."""
+    parts: dict[str, dict[str, Any]] = {"encoder": {}, "netlist": {}, "readout": {}}
+    for name in ARRAYS:
+        part, attribute = name.split(".")
+        parts[part][attribute] = arrays[name]
+    return LogicModel(
+        encoder=Encoder(**parts["encoder"]),
+        netlist=Netlist(**parts["netlist"], **_netlist_header(header["netlist"])),
+        readout=Readout(**parts["readout"], **_readout_header(header["readout"])),
+        provenance=_provenance(header["provenance"]),
+    )
 
 
 def _netlist_header(fields: Mapping[str, Any]) -> dict[str, Any]:

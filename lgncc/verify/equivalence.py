@@ -60,6 +60,25 @@ def check_equal(before: Netlist, after: Netlist, timeout_s: float = TIMEOUT_S) -
     return _confirm(before, after, verdict)
 
 
+def differ_on_random(before: Netlist, after: Netlist, words: int = 4) -> Equivalence | None:
+    """A difference that 64 * words random inputs and states show, without ABC; None if none."""
+    rng = np.random.default_rng(0)
+    sources = rng.integers(
+        0, 1 << 64, (before.n_inputs + before.n_state, words), np.uint64, endpoint=False
+    )
+    inputs, state = np.split(sources, [before.n_inputs])
+    roots = [np.concatenate(Simulator(netlist).run(inputs, state)) for netlist in (before, after)]
+    samples = np.bitwise_or.reduce(roots[0] ^ roots[1], axis=0)
+    if not samples.any():
+        return None
+    word = int(np.argmax(samples != 0))
+    mask = int(samples[word])
+    shift = np.uint64((mask & -mask).bit_length() - 1)
+    differing = np.flatnonzero((roots[0] ^ roots[1])[:, word] >> shift & np.uint64(1))
+    found = (sources[:, word] >> shift & np.uint64(1)).astype(np.bool_)
+    return Equivalence(equal=False, counterexample=found, differing=differing)
+
+
 def _run_abc(before: Netlist, after: Netlist, timeout_s: float) -> str:
     abc = find_tool("abc")
     command = "&cec" if max(before.n_gates, after.n_gates) > LARGE_GATES else "cec"
