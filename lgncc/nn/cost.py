@@ -8,9 +8,10 @@ It counts four-input cells for the spatial core on iCE40 as this compiler builds
              layer below: a cell takes in the two-input gates in front of its own
     readout  READOUT_CELLS for each output that is no constant
 
-Gates count with the probability that they are no constant, wire or inverter, so that a
-penalty on the sum moves gates there. Equal gates are not found equal: the estimate is high
-by what structural hashing saves. docs/explanation/training-cost.md has it measured.
+Gates count with the probability that they are no constant, wire or inverter and that some
+output depends on them, so that a penalty on the sum moves gates there. Equal gates are not
+found equal: the estimate is high by what structural hashing saves.
+docs/explanation/training-cost.md has it measured.
 """
 
 from __future__ import annotations
@@ -60,22 +61,26 @@ def estimate_cells(model: torch.nn.Sequential, *, discrete: bool) -> Cells:
     layers = [layer for layer in model if isinstance(layer, LogicDense)]
     if not layers or any(layer.arity != 2 for layer in layers):
         raise ValueError("the estimate knows networks of two-input LogicDense layers only")
-    rows = [_rows(layer, discrete) for layer in layers]
-    outputs = _varies(rows[-1]).sum()
-    network = outputs
-    for table in rows[-3::-2]:
-        first, second = _depends(table)
-        network = network + (first * second).sum()
+    own, read = _own_cells(layers, discrete)
+    outputs = own[-1].sum()
     encoder = model[0]
-    bits = layers[0].in_features
+    bits, thresholds = layers[0].in_features, torch.tensor(0.0)
     if isinstance(encoder, InputLayer):
         bits = encoder.features * encoder.input_format.bits
+        if encoder.input_format.bits > 1:
+            thresholds = read.sum()
     return Cells(
-        encoder=_encoder(encoder, layers[0], rows[0]),
-        network=network,
+        encoder=thresholds,
+        network=torch.stack([gates.sum() for gates in own]).sum(),
         readout=READOUT_CELLS * outputs,
         shell=torch.tensor(float(SHELL_CELLS + bits)),
     )
+
+
+def gates_with_cells(layers: list[LogicDense]) -> list[torch.Tensor]:
+    """Of each layer, the gates that take a cell of their own as built: int64 indices."""
+    own, _ = _own_cells(layers, discrete=True)
+    return [(gates > 0.5).nonzero()[:, 0] for gates in own]
 
 
 def widths_within(
@@ -102,6 +107,25 @@ def budget_penalty(model: torch.nn.Sequential, cells: int) -> torch.Tensor:
     """What to add to the loss: 0 within the budget, and 10 for each time it is exceeded."""
     over = estimate_cells(model, discrete=False).total / cells - 1
     return 10.0 * over.clamp(min=0)
+
+
+def _own_cells(layers: list[LogicDense], discrete: bool) -> tuple[list[torch.Tensor], torch.Tensor]:
+    """The probability of each gate of each layer that it takes a cell of its own, and of
+    each input of the first layer that it is read.
+    """
+    own: list[torch.Tensor] = []
+    read = torch.ones(layers[-1].out_features)
+    for above, layer in enumerate(reversed(layers)):
+        rows = _rows(layer, discrete)
+        both = torch.stack(_depends(rows))
+        if above == 0:
+            own.append(_varies(rows))
+        elif above % 2 == 0:
+            own.append(read * both.prod(0))
+        else:  # the layer above takes it in
+            own.append(torch.zeros_like(read))
+        read = _read(layer, read * both)
+    return own[::-1], read
 
 
 def _rows(layer: LogicDense, discrete: bool) -> torch.Tensor:
@@ -135,11 +159,8 @@ def _depends(rows: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
     return on_first, on_second
 
 
-def _encoder(encoder: torch.nn.Module, first: LogicDense, rows: torch.Tensor) -> torch.Tensor:
-    """Thresholds that some gate of the first layer depends on, in expectation."""
-    if not isinstance(encoder, InputLayer) or encoder.input_format.bits == 1:
-        return torch.tensor(0.0)
-    reads = torch.stack(_depends(rows))
+def _read(layer: LogicDense, reads: torch.Tensor) -> torch.Tensor:
+    """The probability of each input (in,) that some gate does; `reads` (2, out): by fanin."""
     unread = torch.log1p(-reads.clamp(max=1 - 1e-6)).flatten()
-    nobody = torch.zeros(first.in_features).index_add(0, first.wires().flatten(), unread)
-    return (1 - nobody.exp()).sum()
+    nobody = torch.zeros(layer.in_features).index_add(0, layer.wires().flatten(), unread)
+    return 1 - nobody.exp()

@@ -26,6 +26,8 @@ RESIDUAL_LOGIT = 5.0
 _STAY = math.exp(RESIDUAL_LOGIT)
 ROW_LOGIT = math.log((_STAY + 7) / 8)
 """The logit of a row in that mixture: 8 of the 16 gates are 1 there, one of them "a"."""
+CERTAIN_LOGIT = 200.0
+"""Over any temperature up to 1, e**-200 is 0 in float32; Gumbel noise is 20 at the utmost."""
 
 
 class Parametrization(Protocol):
@@ -37,6 +39,12 @@ class Parametrization(Protocol):
 
     def rows(self, weights: torch.Tensor) -> torch.Tensor:
         """The discrete truth tables: bool (out, 2**arity)."""
+
+    def certain(self, rows: torch.Tensor) -> torch.Tensor:
+        """Weights (out, columns) of these tables, bool (out, 2**arity), soft and discrete alike.
+
+        So far from any other table that no gradient is left, and no noise reaches them.
+        """
 
     def relaxed(
         self, x: torch.Tensor, weights: torch.Tensor, connections: torch.Tensor, sampling: Sampling
@@ -63,6 +71,9 @@ class _Raw:
     def rows(self, weights: torch.Tensor) -> torch.Tensor:
         return _rows_of_gates(weights.device)[weights.argmax(dim=1)]
 
+    def certain(self, rows: torch.Tensor) -> torch.Tensor:
+        return CERTAIN_LOGIT * torch.nn.functional.one_hot(pack_tables(rows), len(GATES)).float()
+
     def relaxed(
         self, x: torch.Tensor, weights: torch.Tensor, connections: torch.Tensor, sampling: Sampling
     ) -> torch.Tensor:
@@ -81,6 +92,9 @@ class _Light:
 
     def rows(self, weights: torch.Tensor) -> torch.Tensor:
         return weights > 0
+
+    def certain(self, rows: torch.Tensor) -> torch.Tensor:
+        return CERTAIN_LOGIT * (2 * rows.float() - 1)
 
     def relaxed(
         self, x: torch.Tensor, weights: torch.Tensor, connections: torch.Tensor, sampling: Sampling
@@ -104,6 +118,10 @@ class _Walsh:
     def rows(self, weights: torch.Tensor) -> torch.Tensor:
         return walsh_transform(weights.double()) < 0
 
+    def certain(self, rows: torch.Tensor) -> torch.Tensor:
+        # The transform is its own inverse, but for a factor.
+        return CERTAIN_LOGIT * walsh_transform(1 - 2 * rows.float()) / rows.shape[1]
+
     def relaxed(
         self, x: torch.Tensor, weights: torch.Tensor, connections: torch.Tensor, sampling: Sampling
     ) -> torch.Tensor:
@@ -119,7 +137,7 @@ def walsh_transform(weights: torch.Tensor) -> torch.Tensor:
     n, size = weights.shape
     span = 1
     while span < size:
-        pairs = weights.reshape(n, -1, 2, span)
+        pairs = weights.reshape(n, size // (2 * span), 2, span)
         even, odd = pairs.unbind(2)
         weights = torch.stack([even + odd, even - odd], dim=2).reshape(n, size)
         span *= 2

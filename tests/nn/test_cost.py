@@ -8,7 +8,13 @@ import torch
 
 from lgncc import nn
 from lgncc.errors import InputError
-from lgncc.nn.cost import SHELL_CELLS, budget_penalty, estimate_cells, widths_within
+from lgncc.nn.cost import (
+    SHELL_CELLS,
+    budget_penalty,
+    estimate_cells,
+    gates_with_cells,
+    widths_within,
+)
 from lgncc.nn.recipes import recipe
 
 AND, BUF_A, CONST1, XOR = 0b1000, 0b1010, 0b1111, 0b0110
@@ -69,6 +75,22 @@ def test_a_network_counted_by_hand(discrete):
     expected = {"encoder": 2, "network": 2 + 3, "readout": 6, "shell": SHELL_CELLS + 12}
     found = estimate_cells(model, discrete=discrete).rounded()
     assert found == {**expected, "total": sum(expected.values())}
+
+
+@pytest.mark.parametrize("discrete", [True, False])
+def test_gates_that_no_output_depends_on_are_not_counted(discrete):
+    encoder = nn.Threshold(4, 7.5, nn.InputFormat(bits=4))
+    first = dense(4, [AND, XOR, AND], [[0, 1], [1, 2], [2, 3]])
+    middle = dense(3, [XOR, XOR], [[0, 1], [1, 2]])
+    last = dense(2, [BUF_A, CONST1], [[0, 1], [1, 0]])
+    model = torch.nn.Sequential(encoder, first, middle, last, nn.GroupSum(2))
+    # Nothing reads the second gate of the middle, so the third of the first layer and
+    # feature 3 are for nothing.
+    expected = {"encoder": 3, "network": 2 + 1, "readout": 2, "shell": SHELL_CELLS + 16}
+    found = estimate_cells(model, discrete=discrete).rounded()
+    assert found == {**expected, "total": sum(expected.values())}
+    layers = [first, middle, last]
+    assert [gates.tolist() for gates in gates_with_cells(layers)] == [[0, 1], [], [0]]
 
 
 @pytest.mark.parametrize("parametrization", ["raw", "light", "walsh"])
