@@ -1,7 +1,8 @@
 """The boards that lgncc builds for: one TOML file each, read into a `Board`.
 
 `load_board("icebreaker")` reads a board of this folder; `load_board("mine.toml")` reads a file of
-the same form. A board file says what fits and what the link is; the pins stay in amaranth-boards.
+the same form. A board file says what the part and the link are; what its part holds is in
+`parts/PART.toml`, because boards share parts; the pins stay in amaranth-boards.
 """
 
 from __future__ import annotations
@@ -39,20 +40,34 @@ class BoardUart:
 
 @dataclass(frozen=True, slots=True)
 class Board:
-    """One FPGA board; `capacity` is keyed by nextpnr's resource names."""
+    """One FPGA board with its part.
+
+    `family` names the flow, `device` is what the family's tools call the part. `capacity` is keyed
+    by nextpnr's resource names; `logic_cells` and `flip_flops` are two of them. `packer_options`
+    are added to those that the family gives its packer.
+    """
 
     name: str
     title: str
     url: str
-    family: str
     part: str
     package: str
     platform: str
-    logic_cells: str
     programmers: tuple[tuple[str, ...], ...]
     clock: BoardClock
     uart: BoardUart
+    family: str
+    device: str
+    logic_cells: str
+    flip_flops: str
     capacity: Mapping[str, int]
+    speed: str = ""
+    packer_options: tuple[str, ...] = ()
+
+    @property
+    def part_name(self) -> str:
+        """Family, part and package, for people."""
+        return f"{self.family} {self.part}-{self.package}"
 
 
 def list_boards() -> list[str]:
@@ -60,20 +75,46 @@ def list_boards() -> list[str]:
     return sorted(path.stem for path in _FOLDER.glob("*.toml"))
 
 
+def list_parts() -> list[str]:
+    """Names of the FPGA parts that come with lgncc, sorted."""
+    return sorted(path.stem for path in (_FOLDER / "parts").glob("*.toml"))
+
+
 def load_board(name_or_path: str | Path) -> Board:
     """Read a board by name, or from a file whose name ends in `.toml`."""
     path = Path(name_or_path)
     if path.suffix != ".toml":
         path = _known(str(name_or_path))
+    table = _read(path)
+    # A board of an unlisted part may say itself what a part file would.
+    table = {**_part(table.get("part"), path), **table}
+    if "part" in table and "family" not in table:
+        raise InputError(
+            f"{path}: there is no file for the part {table['part']!r}.\n"
+            f"  Known parts: {', '.join(list_parts())}. For another, write parts/PART.toml beside "
+            "the board file (docs/reference/boards.md)"
+        )
+    board = typing.cast(Board, _record(Board, table, f"{path}: "))
+    _check(board, path)
+    return board
+
+
+def _read(path: Path) -> dict[str, object]:
     try:
-        table = tomllib.loads(path.read_text(encoding="utf-8"))
+        return tomllib.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise InputError(f"{path}: there is no such board file") from error
     except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
         raise InputError(f"{path}: cannot be read as TOML: {error}") from error
-    board = typing.cast(Board, _record(Board, table, f"{path}: "))
-    _check(board, path)
-    return board
+
+
+def _part(name: object, board_path: Path) -> dict[str, object]:
+    """The table of a part, from `parts/` beside the board file or from ours; empty if unlisted."""
+    for folder in (board_path.parent, _FOLDER):
+        path = folder / "parts" / f"{name}.toml"
+        if path.is_file():
+            return _read(path)
+    return {}
 
 
 def _known(name: str) -> Path:
@@ -91,16 +132,17 @@ def _known(name: str) -> Path:
 def _record(cls: type, table: Mapping[str, object], where: str) -> object:
     """Build the dataclass `cls` from a TOML table whose keys are exactly its fields."""
     hints = typing.get_type_hints(cls)
-    names = [field.name for field in dataclasses.fields(cls)]
+    fields = dataclasses.fields(cls)
+    names = [field.name for field in fields]
     for key in table:
         if key not in names:
             close = difflib.get_close_matches(key, names, n=1)
             hint = f"; did you mean {close[0]!r}?" if close else ""
             raise InputError(f"{where}unknown key {key!r}{hint} Known: {', '.join(names)}")
-    for name in names:
-        if name not in table:
-            raise InputError(f"{where}the key {name!r} is missing")
-    return cls(**{name: _value(hints[name], table[name], f"{where}{name}") for name in names})
+    for field in fields:
+        if field.name not in table and field.default is dataclasses.MISSING:
+            raise InputError(f"{where}the key {field.name!r} is missing")
+    return cls(**{key: _value(hints[key], table[key], f"{where}{key}") for key in table})
 
 
 def _value(hint: typing.Any, value: object, where: str) -> object:
@@ -123,10 +165,10 @@ def _value(hint: typing.Any, value: object, where: str) -> object:
 
 def _check(board: Board, path: Path) -> None:
     """What the types cannot say."""
-    if board.logic_cells not in board.capacity:
-        raise InputError(
-            f"{path}: logic_cells names {board.logic_cells!r}, which [capacity] does not have"
-        )
+    for key in ("logic_cells", "flip_flops"):
+        resource = getattr(board, key)
+        if resource not in board.capacity:
+            raise InputError(f"{path}: {key} names {resource!r}, which [capacity] does not have")
     module, colon, name = board.platform.partition(":")
     if not (module and colon and name):
         raise InputError(

@@ -15,7 +15,7 @@ import numpy as np
 from lgncc.boards import Board, load_board
 from lgncc.dataset import Dataset, load_data
 from lgncc.emit.board import BoardDesign, emit_board
-from lgncc.flow import ice40
+from lgncc.flow.build import build
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Usage, require_fit
 from lgncc.flow.workspace import Workspace
@@ -113,7 +113,7 @@ def compile_model(
     _require_registers_fit(lowered, board)
     with watch.step("emit"):
         design = emit_board(lowered, board)
-    flow = ice40.build(workspace, board, design.placed, PARTS, seed=options.seed, progress=notice)
+    flow = build(workspace, board, design.placed, PARTS, seed=options.seed, progress=notice)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
     artifacts = _publish(workspace, model, optimized.model, design)
@@ -124,7 +124,9 @@ def compile_model(
             rungs += check_rtl(workspace.out, data, notice)
     if flow.met:  # not before the simulation: a refuted design leaves none
         artifacts = {
-            "bitstream": str(workspace.publish(flow.bitstream, "bitstream.bin")),
+            "bitstream": str(
+                workspace.publish(flow.bitstream, f"bitstream{flow.bitstream.suffix}")
+            ),
             **artifacts,
         }
     report = BuildReport(
@@ -142,7 +144,7 @@ def compile_model(
             latency_cycles=design.core.latency_cycles,
             initiation_interval=design.core.initiation_interval,
         ),
-        board=BoardSection(board.name, f"{board.family} {board.part}-{board.package}"),
+        board=BoardSection(board.name, board.part_name),
         utilization=dict(flow.utilization),
         breakdown=dict(flow.breakdown),
         timing={t.clock: ClockTiming(t.fmax_mhz, t.target_mhz, t.met) for t in flow.timing},
@@ -175,7 +177,7 @@ def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection
 def _require_registers_fit(model: LogicModel, board: Board) -> None:
     """Stop before synthesis where the output registers alone are too many."""
     distinct = len(np.unique(model.netlist.outputs))
-    usage = {board.logic_cells: Usage(distinct, board.capacity[board.logic_cells])}
+    usage = {board.flip_flops: Usage(distinct, board.capacity[board.flip_flops])}
     require_fit(board, usage, "counting only the registers of the network's outputs")
 
 

@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from random_networks import save_random
 
-from lgncc.flow import ice40
+from lgncc.flow.build import build
 from lgncc.flow.workspace import check_manifest
 from lgncc.golden import predict
 from lgncc.storage import load_model, save_model
@@ -252,8 +252,8 @@ def test_an_interrupted_build_leaves_nothing_finished_and_resumes(small, tmp_pat
 @pytest.mark.slow
 def test_missed_timing_is_reported_and_leaves_no_bitstream(small, tmp_path, lgncc, monkeypatch):
     out = tmp_path / "out"
-    ambitious = functools.partial(ice40.build, target_mhz=400)
-    monkeypatch.setattr("lgncc.compiler.ice40.build", ambitious)
+    ambitious = functools.partial(build, target_mhz=400)
+    monkeypatch.setattr("lgncc.compiler.build", ambitious)
     done = lgncc("compile", small, "--board=icebreaker", f"--out={out}", "--verify=none")
     assert done.code == 1
     assert re.search(r"error: clock clk12 reaches [\d.]+ MHz of the 400.0 MHz", done.err)

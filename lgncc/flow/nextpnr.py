@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lgncc.boards import Board
 from lgncc.errors import DesignError
+from lgncc.flow.family import Family
 from lgncc.flow.platform import SHELL, TOP
 from lgncc.flow.result import Timing, Usage, require_fit
 from lgncc.flow.run import OnLine, ToolFailedError, run_tool
@@ -147,9 +148,12 @@ def routed_seed(folder: Path) -> int:
     return int(json.loads((folder / _ATTEMPT).read_text())["seed"])
 
 
-def utilization(report: Mapping[str, Any]) -> dict[str, Usage]:
-    """Every resource's use, from nextpnr's report."""
-    return {n: Usage(u["used"], u["available"]) for n, u in report["utilization"].items()}
+def utilization(report: Mapping[str, Any], board: Board, family: Family) -> dict[str, Usage]:
+    """Every resource's use, from nextpnr's report; logic cells with all that takes their place."""
+    found = {n: Usage(u["used"], u["available"]) for n, u in report["utilization"].items()}
+    cells = found[board.logic_cells]
+    others = sum(found[name].used for name in family.logic_resources)
+    return found | {board.logic_cells: Usage(cells.used + others, cells.available)}
 
 
 def timing(report: Mapping[str, Any], board: Board) -> tuple[Timing, ...]:
@@ -157,7 +161,7 @@ def timing(report: Mapping[str, Any], board: Board) -> tuple[Timing, ...]:
     clocks = report["fmax"]
     if not clocks:
         raise DesignError("nextpnr found no clock in the design, so its timing cannot be judged")
-    # A single clock is the board's: the platform drives nothing else.
+    # A single clock is the board's, whatever net nextpnr names it after.
     names = {name: board.clock.resource if len(clocks) == 1 else name for name in clocks}
     return tuple(
         Timing(
@@ -170,8 +174,10 @@ def timing(report: Mapping[str, Any], board: Board) -> tuple[Timing, ...]:
     )
 
 
-def breakdown(placed_json: Path, prefixes: Mapping[str, str], cell_type: str) -> dict[str, int]:
-    """Logic cells of each part, from nextpnr's netlist; they sum to all cells of `cell_type`.
+def breakdown(
+    placed_json: Path, prefixes: Mapping[str, str], cell_types: Container[str]
+) -> dict[str, int]:
+    """Logic cells of each part, from nextpnr's netlist; they sum to all cells of `cell_types`.
 
     `prefixes` maps a hierarchical name ("shell.core.network") to its part ("network"); the longest
     that fits wins, and whatever fits none (nextpnr's own cells too) is the shell's. A LUT and the
@@ -181,7 +187,7 @@ def breakdown(placed_json: Path, prefixes: Mapping[str, str], cell_type: str) ->
     longest_first = sorted(prefixes, key=len, reverse=True)
     counts = dict.fromkeys([*prefixes.values(), SHELL], 0)
     for name, cell in cells.items():
-        if cell["type"] == cell_type:
+        if cell["type"] in cell_types:
             # yosys: "$flatten\a.b.$x"; Amaranth: "a$1.b" where a signal is called a, too.
             plain = re.sub(r"\$\d+(?=\.)", "", name.removeprefix("$flatten\\"))
             part = next((p for p in longest_first if plain.startswith(f"{p}.")), None)

@@ -7,6 +7,7 @@ tools; we take its files and leave its scripts, because our steps log, cache and
 from __future__ import annotations
 
 import importlib
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 TOP = "top"
 SHELL = "shell"  # cell names of the component begin with "shell."
 _HDL = (".v", ".sv", ".il")
+_CLOCK_LINE = re.compile(r"^ *(set_frequency|FREQUENCY) .*\n", re.MULTILINE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,8 +30,8 @@ class PlatformDesign:
     """A whole board design as text.
 
     `hdl` holds, by file name, the modules that `rtlil` instantiates but does not define;
-    `constraints` is the family's pin file (.pcf for iCE40); `clock_hz` is the clock that the
-    platform drives the design with.
+    `constraints` is the family's pin file (.pcf for iCE40), without the clock; `clock_hz` is the
+    clock that the platform drives the design with.
     """
 
     rtlil: str
@@ -61,12 +63,12 @@ def elaborate(
     files = {
         name: text if isinstance(text, str) else text.decode() for name, text in plan.files.items()
     }
+    pins = next(files[f"{TOP}{s}"] for s in (".pcf", ".lpf", ".cst") if f"{TOP}{s}" in files)
     return PlatformDesign(
         rtlil=files[f"{TOP}.il"],
         hdl={name: files[name] for name in platform.extra_files if name.endswith(_HDL)},
-        constraints=next(
-            files[f"{TOP}{s}"] for s in (".pcf", ".lpf", ".cst") if f"{TOP}{s}" in files
-        ),
+        # The goal is an option of nextpnr, the same for families whose pin file cannot state it.
+        constraints=_CLOCK_LINE.sub("", pins),
         clock_hz=board.clock.hz,
     )
 
@@ -105,7 +107,9 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     from amaranth.hdl import Module
     from amaranth.lib import io
 
-    pins = platform.request(board.uart.resource, board.uart.number, dir={"rx": "-", "tx": "-"})
+    uart = (board.uart.resource, board.uart.number)
+    wires = platform.lookup(*uart).ios  # rx, tx and, on some boards, handshake lines left alone
+    pins = platform.request(*uart, dir={wire.name: "-" for wire in wires})
     m = Module()
     m.submodules[SHELL] = component
     m.submodules.rx_pin = rx_pin = io.Buffer("i", pins.rx)

