@@ -199,6 +199,7 @@ def _publish(
     facts = {
         "build_id": design.build_id.hex(),
         "uart_divisor": design.uart_divisor,
+        "clock_hz": design.placed.clock_hz,
         "latency_cycles": design.core.latency_cycles,
         "initiation_interval": design.core.initiation_interval,
     }

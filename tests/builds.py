@@ -62,6 +62,20 @@ def small_model(kind="class", seed=1):
     return LogicModel(encoder, netlist, readouts[kind], Provenance("test"))
 
 
+def deep_model(layers, width, classes=4, seed=1):
+    """A network of equal layers, each reading the one before."""
+    rng = np.random.default_rng(seed)
+    fanin = [2 + width * layer + rng.integers(0, width, (width, 2)) for layer in range(layers)]
+    netlist = Netlist(
+        n_inputs=width,
+        fanin=np.concatenate(fanin),
+        table=rng.choice(TABLES, layers * width).astype(np.uint64),
+        outputs=np.arange(2 + width * layers, 2 + width * (layers + 1)),
+    )
+    readout = Readout.group_sum(width, classes)
+    return LogicModel(Encoder.identity(width), netlist, readout, Provenance("test"))
+
+
 def write_build(folder, model, built=None, design=None):
     """A build folder of `model`; `built`, or a BoardDesign, is what the Verilog is really of."""
     built = model if built is None else built
@@ -74,6 +88,7 @@ def write_build(folder, model, built=None, design=None):
     facts = {
         "build_id": design.build_id.hex(),
         "uart_divisor": design.uart_divisor,
+        "clock_hz": design.placed.clock_hz,
         "latency_cycles": design.core.latency_cycles,
         "initiation_interval": design.core.initiation_interval,
     }
