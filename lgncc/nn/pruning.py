@@ -169,10 +169,11 @@ def _replace(candidates: list[_Candidates], cells: float) -> int:
     order = (torch.cat([one.effects for one in candidates]) / prices).argsort(stable=True)
     count = int((prices[order].cumsum(0) < cells).sum()) + 1
     chosen = torch.zeros(len(order), dtype=torch.bool).index_fill(0, order[:count], True)
-    sizes = [len(one.gates) for one in candidates]
-    for one, mine in zip(candidates, chosen.split(sizes), strict=True):
+    for one in candidates:
+        mine, others = chosen[: len(one.gates)], chosen[len(one.gates) :]
         make_certain(one.layer, one.gates[mine], one.tables[mine])
-    return int(chosen.sum())
+        chosen = others
+    return count
 
 
 def make_certain(layer: LogicDense, gates: torch.Tensor, tables: torch.Tensor) -> None:
