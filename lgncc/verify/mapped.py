@@ -7,21 +7,19 @@ says why the lemmas together entail that the answers are the same for all inputs
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
 from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
-from lgncc.encoder import Encoder
 from lgncc.golden import Simulator, pack, unpack
 from lgncc.mapping.design import Compression, MappedDesign, NormalForm
 from lgncc.netlist import Netlist
 from lgncc.verify.blocks import LEMMA as BLOCKS
 from lgncc.verify.blocks import check_blocks
+from lgncc.verify.comparison import Comparison, describe_sample
 from lgncc.verify.consumption import CONSUMED, FORMED, check_consumption, check_formed
-from lgncc.verify.equivalence import Equivalence, check_equal, differ_on_random
 from lgncc.verify.lemma import Proof, RefutedError, prove
 from lgncc.verify.normal_form import LEMMA as NORMAL_FORM
 from lgncc.verify.normal_form import check_normal_form
@@ -53,7 +51,7 @@ def prove_mapped(design: MappedDesign) -> Proof:
     formed = prove(FORMED, lambda: check_formed(design))
     form, compression = design.form, design.compression
     if design.model.readout.kind == "bits":
-        return Proof((formed, prove(OUTPUTS, lambda: check_outputs(design))))
+        return Proof((formed, compare_outputs(design).prove()))
     assert form is not None, "a design is well formed"
     assert compression is not None, "a design is well formed"
     ours = [
@@ -61,16 +59,18 @@ def prove_mapped(design: MappedDesign) -> Proof:
         prove(CONSUMED, lambda: check_consumption(form, compression)),
         prove(BLOCKS, lambda: check_blocks(compression, form.width)),
     ]
-    with ThreadPoolExecutor(max_workers=2) as pool:  # ABC runs as a process, one each
-        by_abc = [
-            pool.submit(prove, LEAVES, lambda: check_leaves(design, form, compression)),
-            pool.submit(prove, ANSWER, lambda: check_answer(design, form, compression)),
-        ]
-        leaves, answer = (future.result() for future in by_abc)
+    comparisons = [
+        compare_leaves(design, form, compression),
+        compare_answer(design, form, compression),
+    ]
+    for comparison in comparisons:
+        comparison.try_random()  # most defects show here, in no time
+    with ThreadPoolExecutor(max_workers=len(comparisons)) as pool:  # ABC runs as a process
+        leaves, answer = pool.map(Comparison.prove, comparisons)
     return Proof((formed, ours[0], leaves, *ours[1:], answer))
 
 
-def check_outputs(design: MappedDesign) -> str:
+def compare_outputs(design: MappedDesign) -> Comparison:
     """A readout of bits: outputs and next states against the model's, encoder included."""
     model, luts = design.model, design.luts
     if len(luts.outputs) != len(model.netlist.outputs):
@@ -79,17 +79,18 @@ def check_outputs(design: MappedDesign) -> str:
         )
     builder = NetlistBuilder(luts.n_inputs, luts.n_state)
     roots = append_model(builder, model.encoder, model.netlist, model.netlist.roots)
-    _compare(
+    ours = NetlistBuilder(luts.n_inputs, luts.n_state)
+    return Comparison(
         OUTPUTS,
         _finish(builder, roots),
-        _finish_cone(luts, luts.roots),
+        _finish(ours, _append_from_sources(ours, luts, luts.roots)),
         lambda root: _root_name(model.netlist, root),
-        model.encoder,
+        lambda found: describe_sample(model.encoder, found),
+        f"{len(luts.roots):,} outputs and next states by ABC",
     )
-    return f"{len(luts.roots):,} outputs and next states by ABC"
 
 
-def check_leaves(design: MappedDesign, form: NormalForm, compression: Compression) -> str:
+def compare_leaves(design: MappedDesign, form: NormalForm, compression: Compression) -> Comparison:
     """The bit of each term, and the next states, as functions of the packed inputs and state."""
     model, extended = design.model, compression.extended
     builder = NetlistBuilder(extended.n_inputs, extended.n_state)
@@ -118,17 +119,17 @@ def check_leaves(design: MappedDesign, form: NormalForm, compression: Compressio
             f"logical bit {leaf[root]})"
         )
 
-    _compare(
+    return Comparison(
         LEAVES,
         _finish(builder, reference),
         _finish(ours, np.concatenate([bits, next_state])),
         name,
-        model.encoder,
+        lambda found: describe_sample(model.encoder, found),
+        f"{len(form.node):,} terms and {len(next_state):,} next states by ABC",
     )
-    return f"{len(form.node):,} terms and {len(next_state):,} next states by ABC"
 
 
-def check_answer(design: MappedDesign, form: NormalForm, compression: Compression) -> str:
+def compare_answer(design: MappedDesign, form: NormalForm, compression: Compression) -> Comparison:
     """The outputs are the words' argmax, or the words; the words' nodes are free variables.
 
     A ghost among those nodes stands for the real nodes that it reads.
@@ -149,19 +150,15 @@ def check_answer(design: MappedDesign, form: NormalForm, compression: Compressio
     if len(payload) != len(luts.outputs):
         raise RefutedError(ANSWER, f"{len(luts.outputs)} outputs for a payload of {len(payload)}")
     outputs = append_cone(ours, extended, luts.outputs, cut, ours.inputs)
-    before, after = reference.finish(payload), ours.finish(outputs)
-    found = _equivalence(before, after)
-    if not found.equal:
-        assert found.counterexample is not None
-        shown = _words_on(reference, words, found.counterexample)
-        answers = [_simulate(netlist, found.counterexample) for netlist in (before, after)]
-        raise RefutedError(
-            ANSWER,
-            f"where the words are {shown} the payload is {_number(answers[1])}, "
-            f"not {_number(answers[0])} (bit 0 lowest)",
-        )
     what = "the words themselves" if scores else "their argmax, the lowest index at a tie"
-    return f"{len(word):,} words of {form.width} bits, {what}, by ABC"
+    return Comparison(
+        ANSWER,
+        reference.finish(payload),
+        ours.finish(outputs),
+        lambda root: f"bit {root} of the payload",
+        lambda found: f"the words are {_words_on(reference, words, found)}",
+        f"{len(word):,} words of {form.width} bits, {what}, by ABC",
+    )
 
 
 def _real_nodes(extended: Netlist, nodes: Ids, n_real: int) -> Ids:
@@ -189,72 +186,13 @@ def _finish(builder: NetlistBuilder, roots: Ids) -> Netlist:
     return Netlist(n_inputs, netlist.fanin, netlist.table, netlist.outputs)
 
 
-def _finish_cone(netlist: Netlist, roots: Ids) -> Netlist:
-    builder = NetlistBuilder(netlist.n_inputs, netlist.n_state)
-    return _finish(builder, _append_from_sources(builder, netlist, roots))
-
-
-def _compare(
-    lemma: str,
-    reference: Netlist,
-    ours: Netlist,
-    name: Callable[[int], str],
-    encoder: Encoder,
-) -> None:
-    """Refute where ABC finds the two to differ, on inputs = packed vector, then state."""
-    found = _equivalence(reference, ours)
-    if found.equal:
-        return
-    assert found.counterexample is not None
-    assert found.differing is not None
-    raise RefutedError(
-        lemma,
-        f"{name(int(found.differing[0]))} is not the model's"
-        f"{_and_others(len(found.differing) - 1)}; {_describe(encoder, found.counterexample)}",
-    )
-
-
-def _equivalence(before: Netlist, after: Netlist) -> Equivalence:
-    """By ABC, which need not be asked where random inputs show a difference."""
-    return differ_on_random(before, after) or check_equal(before, after)
-
-
-def _and_others(count: int) -> str:
-    return f", nor are {count} others" if count else ""
-
-
-def _describe(encoder: Encoder, bits: Bits) -> str:
-    """The packed vector and the state in the user's terms."""
-    features, state = np.split(bits, [encoder.input_width])
-    stops = np.cumsum(encoder.bits.astype(np.int64))
-    integers = [
-        sum(1 << i for i in np.flatnonzero(part).tolist()) - (int(signed and part[-1]) << len(part))
-        for part, signed in zip(np.split(features, stops[:-1]), encoder.signed, strict=True)
-    ]
-    values = np.ldexp(np.array(integers, np.float64), -encoder.fraction.astype(np.int64))
-    shown = " ".join(f"{i}={values[i]:g}" for i in np.flatnonzero(values)) or "none"
-    ones = np.flatnonzero(state).tolist()
-    return f"features that are not 0: {shown}" + (
-        f"; state bits at 1: {ones}" if len(state) else ""
-    )
-
-
 def _root_name(netlist: Netlist, root: int) -> str:
     outputs = len(netlist.outputs)
     return netlist.output_name(root) if root < outputs else f"next state {root - outputs}"
 
 
-def _simulate(netlist: Netlist, inputs: Bits) -> Bits:
-    words, _ = Simulator(netlist).run(pack(inputs[None, :]))
-    result: Bits = unpack(words, 1)[0]
-    return result
-
-
 def _words_on(builder: NetlistBuilder, words: Ids, inputs: Bits) -> list[int]:
     """The value of each word (C, width) of nodes."""
-    values = _simulate(builder.finish(words.reshape(-1)), inputs).reshape(words.shape)
-    return [_number(row) for row in values]
-
-
-def _number(bits: Bits) -> int:
-    return sum(1 << i for i in np.flatnonzero(bits).tolist())
+    simulator = Simulator(builder.finish(words.reshape(-1)))
+    values = unpack(simulator.run(pack(inputs[None, :]))[0], 1)[0].reshape(words.shape)
+    return [sum(1 << i for i in np.flatnonzero(row).tolist()) for row in values]
