@@ -106,10 +106,11 @@ class FoldedCore(Component):
         return len(self.program) + 2 * DRAIN_CYCLES + 1
 
     @property
-    def initiation_interval(self) -> float:
-        """Cycles a vector, of a stream that never pauses."""
+    def initiation_interval(self) -> int:
+        """Cycles a vector, on average and rounded up, of a stream that never pauses."""
         loads, rest = self.program.n_loads, len(self.program) - self.program.n_loads
-        return loads + DRAIN_CYCLES + 1 + (rest + DRAIN_CYCLES) / self.lanes + 1
+        batch = self.lanes * (loads + DRAIN_CYCLES + 2) + rest + DRAIN_CYCLES
+        return -(-batch // self.lanes)
 
     def extra_verilog(self) -> str | None:
         return None

@@ -10,103 +10,28 @@ import random
 from dataclasses import replace
 
 import builds
-import naive
 import numpy as np
 import pytest
 import strategies
 from amaranth.hdl import Module, ResetInserter, Signal
 from amaranth.sim import Simulator
+from cores import Drive, answer, random_samples, vectors_of
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
-from lgncc.hw.readout import score_shape
 from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 
 KINDS = ("class", "scores", "bits")
 
 
-def pack(fields):
-    """(value, width) pairs as one vector, the first lowest, two's complement."""
-    vector, start = 0, 0
-    for value, width in fields:
-        vector |= int(value) % (1 << int(width)) << start
-        start += int(width)
-    return vector
-
-
-def answer(model, features):
-    """The payload that a sample of feature integers must be answered with."""
-    encoder, netlist, readout = model.encoder, model.netlist, model.readout
-    inputs = naive.thermometer(features, encoder.feature.tolist(), encoder.threshold.tolist())
-    bits = naive.evaluate(netlist.n_inputs, netlist.fanin, netlist.table, netlist.outputs, inputs)
-    if readout.kind == "bits":
-        return pack((bit, 1) for bit in bits)
-    scores = [int(bias) for bias in readout.bias]
-    for output, klass, weight in zip(readout.output, readout.klass, readout.weight, strict=True):
-        scores[int(klass)] += int(weight) * bits[int(output)]
-    if readout.kind == "class":
-        return naive.winner(scores)
-    return pack((score, score_shape(readout).width) for score in scores)
-
-
-def vectors_of(model, samples):
-    return [pack(zip(sample, model.encoder.bits, strict=True)) for sample in samples]
-
-
-def random_samples(model, n, seed=0):
-    rng = random.Random(seed)
-    ranges = [
-        strategies.integer_range(int(bits), bool(signed))
-        for bits, signed in zip(model.encoder.bits, model.encoder.signed, strict=True)
-    ]
-    return [[rng.randint(*span) for span in ranges] for _ in range(n)]
-
-
-class Drive:
-    """Cycles of a core: what is offered each cycle, and (cycle, payload) of what was taken."""
-
-    def __init__(self, model, *, input_register=True):
-        self.core = Core(model, input_register=input_register)
-        self.accepted, self.taken = [], []
-
-    def run(self, vectors, offer=lambda _: True, take=lambda _: True, cycles=400):
-        """offer, take: by cycle, whether a vector is valid and an answer would be taken.
-
-        An offered vector stays offered until it is accepted, as the stream rules say.
-        """
-        core, waiting = self.core, list(vectors)
-
-        async def bench(ctx):
-            offering = False
-            for cycle in range(cycles):
-                offering = bool(waiting) and (offering or offer(cycle))
-                ctx.set(core.i.valid, offering)
-                ctx.set(core.i.payload, waiting[0] if offering else cycle)
-                ctx.set(core.o.ready, take(cycle))
-                await ctx.delay(1e-9)
-                if offering and ctx.get(core.i.ready):
-                    self.accepted.append((cycle, waiting.pop(0)))
-                    offering = False
-                if ctx.get(core.o.valid) and take(cycle):
-                    self.taken.append((cycle, ctx.get(core.o.payload)))
-                await ctx.tick()
-
-        simulator = Simulator(core)
-        simulator.add_clock(1e-6)
-        simulator.add_testbench(bench)
-        simulator.run()
-        assert not waiting, "not every vector was accepted"
-        return self.taken
-
-
 @pytest.mark.parametrize("kind", KINDS)
 def test_back_to_back_vectors_are_answered_a_cycle_each_after_exactly_the_latency(kind):
     model = builds.small_model(kind)
-    drive = Drive(model)
+    drive = Drive(Core(model))
     samples = random_samples(model, 40)
     taken = drive.run(vectors_of(model, samples), cycles=60)
     latency = drive.core.latency_cycles
@@ -140,7 +65,7 @@ def test_random_stalls_on_both_sides_lose_and_reorder_nothing(kind, input_regist
     rng = random.Random(seed)
     offers, takes = ([rng.random() < share for _ in range(400)] for share in (0.6, 0.4))
     samples = random_samples(model, 60, seed)
-    drive = Drive(model, input_register=input_register)
+    drive = Drive(Core(model, input_register=input_register))
     taken = drive.run(vectors_of(model, samples), offers.__getitem__, takes.__getitem__)
     assert [payload for _, payload in taken] == [answer(model, sample) for sample in samples]
 
@@ -215,7 +140,7 @@ def test_reset_discards_what_is_inside_and_the_next_vector_is_answered(inside):
 def test_any_stateless_model_answers_right(data):
     model = data.draw(strategies.models())
     samples = data.draw(strategies.feature_integers(model.encoder, 5)).tolist()
-    taken = Drive(model, input_register=data.draw(st.booleans())).run(
+    taken = Drive(Core(model, input_register=data.draw(st.booleans()))).run(
         vectors_of(model, samples), cycles=20
     )
     assert [payload for _, payload in taken] == [answer(model, sample) for sample in samples]
@@ -240,7 +165,7 @@ def test_a_core_built_from_another_model_is_caught(change):
         arrays[name][40] = value
         wrong = replace(model, netlist=replace(model.netlist, **arrays))
     samples = random_samples(model, 60)
-    taken = Drive(wrong).run(vectors_of(model, samples), cycles=80)
+    taken = Drive(Core(wrong)).run(vectors_of(model, samples), cycles=80)
     assert [payload for _, payload in taken] != [answer(model, sample) for sample in samples]
 
 
