@@ -78,10 +78,6 @@ class Core(Component):
         """Verilog text that the converted component instantiates, if any."""
         return fabric_text(self.network)
 
-    def cells_verilog(self, family: str) -> str | None:
-        """The same for the synthesis of an FPGA family."""
-        return self.extra_verilog()
-
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.encoder = self.encoder

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 from lgncc.boards import Board
 from lgncc.emit.core import AnyCore, component_verilog, core_verilog
+from lgncc.flow.build import CELLS
 from lgncc.flow.platform import PlatformDesign, elaborate
 from lgncc.host.frames import BUILD_ID_BYTES
 
@@ -53,6 +54,7 @@ def emit_mapped_board(design: MappedDesign, stages: Stages, board: Board) -> Boa
 def _emit(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
     """The build id is a digest of the core's Verilog and of the board, so that equal designs have
     equal ids and nothing else has."""
+    from lgncc.hw.mapped_core import MappedCore
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
 
@@ -65,12 +67,15 @@ def _emit(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
     shells = [Shell(make_core(), divisor=cycles, build_id=build_id) for _ in range(2)]
     board_text = component_verilog(shells[0], BOARD_MODULE)
     core: AnyCore = shells[1].core
-    portable, cells = core.extra_verilog(), core.cells_verilog(board.family)
+    portable = core.extra_verilog()
+    extra = {"network.v": portable} if portable else {}
+    if isinstance(core, MappedCore):
+        extra = {f"network{CELLS}": core.cells_verilog(board.family)}
     return BoardDesign(
         core=core,
         build_id=build_id,
         uart_divisor=cycles,
         core_text=core_text,
         board_text=board_text + (portable or ""),
-        placed=elaborate(board, shells[1], {"network.v": cells} if cells else {}),
+        placed=elaborate(board, shells[1], extra),
     )

@@ -85,7 +85,7 @@ class _Text:
         self._part = np.array(PARTS, np.object_)[parts]
         self._node = node
 
-    def _at(self, nodes: Ids, stage: npt.ArrayLike) -> Names:
+    def _at(self, nodes: Ids, stage: int | Ids) -> Names:
         """The names of nodes as they are seen from a stage."""
         delay = np.where(nodes < 2, 0, stage - self.stages.stage[nodes])
         names: Names = self._name[self._start[nodes] + delay]

@@ -23,6 +23,7 @@ from lgncc.flow.workspace import Notice, StepResult, Workspace
 
 SYNTHESIS_TIMEOUT_S = 1800.0
 PACKING_TIMEOUT_S = 120.0
+CELLS = ".cells.v"
 
 FAMILIES = {"ice40": ice40.FAMILY, "ecp5": ecp5.FAMILY, "gowin": gowin.FAMILY}
 
@@ -111,18 +112,25 @@ def synthesize(
 
 
 def synthesis_script(board: Board, hdl: Iterable[str], parts: Iterable[str]) -> str:
-    """The yosys script; `parts` are hierarchical names below the top that stay modules."""
+    """The yosys script; `parts` are hierarchical names below the top that stay modules.
+
+    A module of `hdl` in a file `*.cells.v` consists of the family's own cells. It is a black box
+    while the rest is synthesized, which is faster than looking for something to improve in it.
+    """
     read = {".v": "read_verilog", ".sv": "read_verilog -sv", ".il": "read_rtlil"}
+    cells = [name for name in hdl if name.endswith(CELLS)]
     # Amaranth appends $<n> to a module's name where a signal has the same name.
     modules = [f"{TOP}.{part}{suffix}" for part in sorted(parts) for suffix in ("", "$*")]
     lines = [
         "read_rtlil top.il",
-        *(f"{read[Path(name).suffix]} {name}" for name in hdl),
+        *(f"{read[Path(name).suffix]} {name}" for name in hdl if name not in cells),
+        *(f"read_verilog -lib {name}" for name in cells),
         *(f"setattr -mod -set keep_hierarchy 1 {module}" for module in modules),
         # One mapping round and &mfs. Measured against yosys's own script on iCE40: 4,569 for 4,588
         # LUTs at 3,000 gates, 9,856 for 10,287 at 20,000; and its restructuring can take minutes.
         'scratchpad -set abc9.script "+&if,{W},{D},{R},-v;&mfs"',
         f"{family_of(board).synthesis(board)} -top {TOP}",
+        *(f"read_verilog -overwrite {name}" for name in cells),
         "setattr -mod -unset keep_hierarchy *",
         "flatten",
         "opt_clean",
