@@ -3,6 +3,7 @@
 Frames arrive as SLIP tokens and are judged as they stream by, so that nothing but the payload is
 stored. The first fault decides the error code and the rest of the frame is skipped; a request
 is only passed on after its END. docs/reference/link-protocol.md is the specification.
+A byte is worked on bit by bit, for the checksum's sake.
 """
 
 from __future__ import annotations
@@ -10,21 +11,22 @@ from __future__ import annotations
 from enum import IntEnum
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Elaboratable, Module, Mux, ResetInserter, Signal
+from amaranth.hdl import Cat, Const, Module, Mux, Signal
 from amaranth.lib import stream
-from amaranth.lib.crc import catalog
 from amaranth.lib.data import StructLayout
 from amaranth.lib.wiring import Component, In, Out
 
-from lgncc.host.frames import ErrorCode, FrameType, bytes_for
+from lgncc.host.frames import CRC, ErrorCode, FrameType, bytes_for
+from lgncc.hw.checksum import Checksum, register
 from lgncc.hw.slip import CheckedToken, Token
 
-# `code` is an ErrorCode or 0; then `infer` tells INFER from IDENT.
-Request = StructLayout({"seq": 8, "infer": 1, "code": range(max(ErrorCode) + 1)})
+# `code` is an ErrorCode or 0; then `infer` tells INFER from IDENT, and `crc` is the register
+# that the answer's CRC goes on from.
+Request = StructLayout({"seq": 8, "infer": 1, "code": range(max(ErrorCode) + 1), "crc": 32})
 
 
 class RequestReceiver(Component):
-    """Frames to requests; the payload of INFER stays in `vector`.
+    """Frames to requests; the payload of INFER stays in `vector`. A byte takes eight cycles.
 
     Ports: `i`: In(stream of CheckedToken); `request`: Out(stream of Request), not taking further
     tokens until it is accepted; `vector`: Out(8 * in_bytes), the payload, first byte lowest,
@@ -32,8 +34,9 @@ class RequestReceiver(Component):
     is still wanted: a payload byte arriving now is an overrun and is not written.
     """
 
-    def __init__(self, in_bytes: int) -> None:
+    def __init__(self, in_bytes: int, build_id: bytes) -> None:
         self.in_bytes = in_bytes
+        self.build_id = build_id
         super().__init__(
             {
                 "i": In(stream.Signature(CheckedToken)),
@@ -46,29 +49,45 @@ class RequestReceiver(Component):
     class State(IntEnum):
         """The byte of the frame that is expected next, in their order."""
 
-        TYPE, SEQ, LENGTH_LOW, LENGTH_HIGH, PAYLOAD, CRC_LOW, CRC_HIGH, DONE, REQUEST = range(9)
+        TYPE, SEQ, LENGTH_LOW, LENGTH_HIGH, PAYLOAD, CRC, DONE, REQUEST = range(8)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        byte = Signal()
-        end = Signal()
+        cycle, first, byte, end = Signal(), Signal(), Signal(), Signal()
         state = Signal(self.State)
         infer = Signal(reset_less=True)
         seq = Signal(8)
         code = Signal(Request["code"].shape)
-        index = Signal(range(self.in_bytes), reset_less=True)
+        bit = Signal(3)  # of the byte, the lowest first
+        index = Signal(range(max(self.in_bytes, CRC.size)), reset_less=True)
         token, data = self.i.payload, self.i.payload.data
         is_request = state == self.State.REQUEST
-        m.submodules.crc = crc = _Checksum(data, byte & (state <= self.State.PAYLOAD), is_request)
+        m.submodules.crc = crc = Checksum()
         m.d.comb += [
-            self.i.ready.eq(~is_request),
-            end.eq(self.i.valid & self.i.ready & token.end),
-            byte.eq(self.i.valid & self.i.ready & ~token.end),
+            self.i.ready.eq(~is_request & (token.end | (bit == 7))),
+            end.eq(self.i.valid & ~is_request & token.end),
+            cycle.eq(self.i.valid & ~is_request & ~token.end),
+            first.eq(cycle & (bit == 0)),
+            byte.eq(cycle & (bit == 7)),
             self.request.valid.eq(is_request),
             self.request.payload.seq.eq(seq),
             self.request.payload.infer.eq(infer),
             self.request.payload.code.eq(code),
+            self.request.payload.crc.eq(crc.crc),
+            # The register after the type, which is a constant, so that the build id costs nothing.
+            crc.load.eq(cycle & (state == self.State.TYPE)),
+            crc.value.eq(
+                Mux(
+                    infer,
+                    register(self.build_id + bytes([FrameType.INFER])),
+                    register(bytes([FrameType.IDENT])),
+                )
+            ),
+            crc.shift.eq(cycle),
+            crc.fold.eq(state != self.State.CRC),
+            crc.bit.eq(data.bit_select(bit, 1)),
         ]
+        m.d.sync += bit.eq(Mux(cycle, bit + 1, 0))
 
         # What `data` means if it is a byte: the code of its fault, and the next state.
         length = Mux(infer, self.in_bytes, 0)
@@ -81,24 +100,32 @@ class RequestReceiver(Component):
                 self.State.LENGTH_LOW: Mux(data == length[:8], 0, ErrorCode.LENGTH),
                 self.State.LENGTH_HIGH: Mux(data == length[8:], 0, ErrorCode.LENGTH),
                 self.State.PAYLOAD: Mux(self.held, ErrorCode.WIRE, 0),
-                self.State.CRC_LOW: Mux(self._crc_differs(data, crc.crc[:8]), ErrorCode.CRC, 0),
-                self.State.CRC_HIGH: Mux(self._crc_differs(data, crc.crc[8:]), ErrorCode.CRC, 0),
                 self.State.DONE: ErrorCode.LENGTH,
             },
         )
+        count = Mux(state == self.State.CRC, CRC.size, self.in_bytes)
+        repeats = (state == self.State.PAYLOAD) | (state == self.State.CRC)
         following = Signal(self.State)
         m.d.comb += following.eq(_next(m, state, self.State))
         with m.If((state == self.State.LENGTH_HIGH) & ~infer):
-            m.d.comb += following.eq(self.State.CRC_LOW)
-        with m.If((state == self.State.PAYLOAD) & (index != self.in_bytes - 1)):
-            m.d.comb += following.eq(self.State.PAYLOAD)
+            m.d.comb += following.eq(self.State.CRC)
+        more = repeats & (index != (count - 1)[: len(index)])
+        with m.If(more):
+            m.d.comb += following.eq(state)
+        with m.If(byte):
+            m.d.sync += index.eq(Mux(more, index + 1, 0))
 
-        with m.If(byte & (state == self.State.TYPE)):
-            m.d.sync += [infer.eq(data == FrameType.INFER), index.eq(0)]
-        with m.If(byte & (state == self.State.SEQ)):  # even of an unknown type: to be echoed
-            m.d.sync += [seq.eq(data), state.eq(following)]
-        with m.Elif(byte & (code == 0)):
-            m.d.sync += [code.eq(fault), state.eq(following)]
+        with m.If(first & (state == self.State.TYPE)):
+            m.d.sync += infer.eq(data == FrameType.INFER)
+        with m.If(first & (code == 0)):
+            m.d.sync += code.eq(fault)
+        with m.If(cycle & (state == self.State.CRC) & (code == 0) & self._crc_differs(crc)):
+            m.d.sync += code.eq(ErrorCode.CRC)
+        # The seq of an unknown type is echoed, too; else a faulty frame stays where it is.
+        with m.If(byte & ((state <= self.State.SEQ) | (code == 0))):
+            m.d.sync += state.eq(following)
+        with m.If(byte & (state == self.State.SEQ)):
+            m.d.sync += seq.eq(data)
         with m.If(end & (token.bad | (state != self.State.TYPE))):  # an empty frame is none
             m.d.sync += state.eq(self.State.REQUEST)
             with m.If(token.bad):
@@ -110,12 +137,14 @@ class RequestReceiver(Component):
 
         vector = Signal(8 * self.in_bytes, reset_less=True)
         m.d.comb += self.vector.eq(vector)
-        with m.If(byte & (state == self.State.PAYLOAD) & (code == 0) & ~self.held):
-            m.d.sync += [vector.eq(Cat(vector[8:], data)), index.eq(index + 1)]
+        overrun = first & self.held  # `code` says so from the next cycle on
+        with m.If(cycle & (state == self.State.PAYLOAD) & (code == 0) & ~overrun):
+            m.d.sync += vector.eq(Cat(vector[1:], crc.bit))
         return m
 
-    def _crc_differs(self, received: Any, expected: Any) -> Any:
-        return received != expected
+    def _crc_differs(self, crc: Any) -> Any:
+        """The received bit is not the register's next, which is sent inverted."""
+        return crc.bit == crc.crc[0]
 
 
 class ResponseTransmitter(Component):
@@ -140,22 +169,16 @@ class ResponseTransmitter(Component):
     class State(IntEnum):
         """What is sent next, in their order."""
 
-        IDLE, START, TYPE, SEQ, LENGTH_LOW, LENGTH_HIGH, PAYLOAD, CRC_LOW, CRC_HIGH, STOP = range(
-            10
-        )
+        IDLE, START, TYPE, SEQ, LENGTH_LOW, LENGTH_HIGH, PAYLOAD, CRC, STOP = range(9)
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         out_bytes = bytes_for(self.out_width)
         state = Signal(self.State)
-        covered = Signal()
-        m.submodules.crc = crc = _Checksum(
-            self.o.payload.data,
-            self.o.valid & self.o.ready & covered,
-            state == self.State.START,
-        )
+        m.submodules.crc = crc = Checksum()
         request = Signal(Request, reset_less=True)
-        index = Signal(range(max(out_bytes, len(self.ident))), reset_less=True)
+        longest = max(out_bytes, len(self.ident), CRC.size)
+        index = Signal(range(longest), reset_less=True)
 
         kind, length, payload = Signal(8), Signal(16), Signal(8)
         with m.If(request.code != 0):
@@ -182,18 +205,24 @@ class ResponseTransmitter(Component):
             self.State.LENGTH_LOW: length[:8],
             self.State.LENGTH_HIGH: length[8:],
             self.State.PAYLOAD: payload,
-            self.State.CRC_LOW: crc.crc[:8],
-            self.State.CRC_HIGH: crc.crc[8:],
+            self.State.CRC: ~crc.crc[:8],
         }
-        # `step` moves the next token into the register `o`. That it waits for `o` to be empty
-        # costs a cycle a byte, and lets the checksum be taken of `o`: `state` is one ahead there.
-        step = Signal()
+        # `step` moves the next token into the register `o`; then the checksum takes it from
+        # there, bit by bit, or, of the checksum itself, moves its next byte down.
+        step, shifting, fold, bit = Signal(), Signal(), Signal(reset_less=True), Signal(3)
         waits = (state == self.State.START) & is_result & ~self.result.valid
         m.d.comb += [
-            step.eq((state != self.State.IDLE) & ~waits & ~self.o.valid),
-            covered.eq((state > self.State.TYPE) & (state <= self.State.CRC_LOW)),
+            step.eq((state != self.State.IDLE) & ~waits & ~self.o.valid & ~shifting),
             self.request.ready.eq(state == self.State.IDLE),
+            crc.load.eq(state == self.State.IDLE),
+            crc.value.eq(self.request.payload.crc),
+            crc.restart.eq((state == self.State.IDLE) & (self.request.payload.code != 0)),
+            crc.shift.eq(shifting),
+            crc.fold.eq(fold),
+            crc.bit.eq(self.o.payload.data.bit_select(bit, 1)),
         ]
+        with m.If(shifting):
+            m.d.sync += [bit.eq(bit + 1), shifting.eq(bit != 7)]
         with m.If(self.o.ready):
             m.d.sync += self.o.valid.eq(0)
         with m.If(step):
@@ -201,6 +230,8 @@ class ResponseTransmitter(Component):
                 self.o.valid.eq(1),
                 self.o.payload.data.eq(_by_state(m, state, fields)),
                 self.o.payload.end.eq((state == self.State.START) | (state == self.State.STOP)),
+                shifting.eq((state != self.State.START) & (state != self.State.STOP)),
+                fold.eq(state != self.State.CRC),
             ]
 
         with m.If(step | (self.request.valid & self.request.ready)):
@@ -210,34 +241,13 @@ class ResponseTransmitter(Component):
         with m.If(state == self.State.IDLE):
             m.d.sync += [request.eq(self.request.payload), index.eq(0)]
         with m.If(step & (state == self.State.PAYLOAD)):
-            m.d.sync += index.eq(index + 1)
             with m.If(last_byte):
                 m.d.comb += self.result.ready.eq(is_result)
+                m.d.sync += index.eq(0)
             with m.Else():
-                m.d.sync += state.eq(self.State.PAYLOAD)
-        return m
-
-
-class _Checksum(Elaboratable):
-    """CRC-16/IBM-3740 of the `data` at every `valid`, one cycle later in `crc`.
-
-    The restart is a reset around Amaranth's processor: its own `start` puts a multiplexer in
-    front of each bit, 50 LUT4 instead of half of that.
-    """
-
-    def __init__(self, data: Any, valid: Any, restart: Any) -> None:
-        self.data, self.valid, self.restart = data, valid, restart
-        self.crc = Signal(16)
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        processor = catalog.CRC16_IBM_3740(data_width=8).create()
-        m.submodules.processor = ResetInserter(self.restart)(processor)
-        m.d.comb += [
-            processor.data.eq(self.data),
-            processor.valid.eq(self.valid),
-            self.crc.eq(processor.crc),
-        ]
+                m.d.sync += [state.eq(self.State.PAYLOAD), index.eq(index + 1)]
+        with m.If(step & (state == self.State.CRC) & (index != CRC.size - 1)):
+            m.d.sync += [state.eq(self.State.CRC), index.eq(index + 1)]
         return m
 
 

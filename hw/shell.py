@@ -35,6 +35,7 @@ class Shell(Component):
     def __init__(self, core: Any, *, divisor: int, build_id: bytes) -> None:
         self.core = core
         self.divisor = divisor
+        self.build_id = build_id
         self.in_width = len(Value.cast(core.i.payload))
         self.out_width = len(Value.cast(core.o.payload))
         self.ident = Ident(PROTOCOL_VERSION, build_id, self.in_width, self.out_width).pack()
@@ -44,7 +45,7 @@ class Shell(Component):
         m = Module()
         m.submodules.uart_rx = uart_rx = UARTReceiver(self.divisor)
         m.submodules.slip_rx = slip_rx = SLIPDecoder()
-        m.submodules.link_rx = link_rx = RequestReceiver(bytes_for(self.in_width))
+        m.submodules.link_rx = link_rx = RequestReceiver(bytes_for(self.in_width), self.build_id)
         m.submodules.core = core = self.core
         m.submodules.link_tx = link_tx = ResponseTransmitter(self.out_width, self.ident)
         m.submodules.slip_tx = slip_tx = SLIPEncoder()

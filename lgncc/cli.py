@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import typer
 
+from lgncc.cli_board import register
 from lgncc.console import Steps, existing, run, stdout, with_facts
 from lgncc.facts import GivenFacts
 
@@ -248,6 +249,9 @@ def doctor(as_json: Json = False) -> None:
                 print(f"{'':8} {'':16} needed for {row.needed_for}: {row.fix}")
     if any(not row.found and not row.optional for row in rows):
         raise typer.Exit(3)
+
+
+register(app)
 
 
 def main() -> None:

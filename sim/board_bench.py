@@ -6,25 +6,29 @@ seq; the bench says which frame of which phase was answered otherwise.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
+from zlib import crc32
 
 import cocotb
 
 from lgncc.host.frames import (
     ERROR_CODES,
+    IDENT,
     PROTOCOL_VERSION,
     Frame,
     FrameError,
     FrameType,
     Ident,
     bytes_for,
+    checksum,
     encode,
 )
 from lgncc.sim.board_frames import (
     IDENT_REQUEST,
     body,
+    crc,
     faults,
     flipped_byte,
     flipped_level,
@@ -37,17 +41,22 @@ RATES = (0.985, 1.015)
 """Of the host's baud rate: each end may be 2 % off (hw/uart.py), rounding not counted."""
 FLIPS_BITS = 80_000
 """Bit times that the frames with random damage may take together."""
-IDLE_BITS = 3 * BITS_A_BYTE
-"""A pause after which a receiver that lost its place has found it again."""
+IDLE_BITS = 40 * BITS_A_BYTE
+"""A pause after which the board holds nothing: damage may have made three frames of one, of which
+it holds two, each with an ERROR of 12 to 20 bytes."""
 
 
 @dataclass(frozen=True)
 class Exchange:
-    """Levels to send and the frame that must come back; `label` is for messages."""
+    """Levels to send and the frame that must come back; `label` is for messages.
+
+    asked: CRC of the request, damaged or not, that a RESULT would answer.
+    """
 
     label: str
     levels: list[int]
     expected: Frame
+    asked: int
 
 
 class Host:
@@ -56,10 +65,11 @@ class Host:
     def __init__(self, line: Line, job: Job) -> None:
         self.line, self.job = line, job
         self.inputs, self.answers = job.load_vectors()
+        self.build_id = bytes.fromhex(job.design.build_id)
         self.in_bytes = bytes_for(job.design.in_width)
         self.out_bytes = bytes_for(job.design.answer.total_width)
         # Twice the longest response, all of it escaped, and the core's own time.
-        self.timeout_bits = 2 * BITS_A_BYTE * (2 * max(self.out_bytes, 13) + 10) + 100
+        self.timeout_bits = 2 * BITS_A_BYTE * (2 * max(self.out_bytes, IDENT.size) + 12) + 100
         self.timeout_bits += job.design.latency_cycles // job.design.uart_divisor
 
     def payload(self, index: int) -> bytes:
@@ -68,9 +78,24 @@ class Host:
     def infer(self, index: int, seq: int) -> Exchange:
         """Vector `index`, encoded as the host's software does."""
         request = Frame(FrameType.INFER, seq, self.payload(index))
+        key = crc32(self.build_id)
         return Exchange(
-            self.job.label(index), byte_levels(encode(request)), self.result(index, seq)
+            self.job.label(index),
+            byte_levels(encode(request, key)),
+            self.result(index, seq),
+            checksum(request, key),
         )
+
+    def by_hand(self, label: str, index: int, seq: int, payload: bytes) -> Exchange:
+        """The same, encoded by the bench; `payload` may have other unused bits."""
+        content = body(FrameType.INFER, seq, payload)
+        levels = byte_levels(wire(content, before=self.build_id))
+        return Exchange(label, levels, self.result(index, seq), crc(self.build_id + content))
+
+    async def send(self, exchange: Exchange, rate: float = 1.0) -> None:
+        # Of two open requests with one seq, the bench has none.
+        self.line.asked[exchange.expected.seq] = exchange.asked
+        await self.line.send(exchange.levels, rate)
 
     def result(self, index: int, seq: int) -> Frame:
         answer = self.answers[index].to_bytes(self.out_bytes, "little")
@@ -83,7 +108,7 @@ class Host:
             while answered < sent - 1:
                 await self.expect(exchanges[answered])
                 answered += 1
-            await self.line.send(exchange.levels, rate)
+            await self.send(exchange, rate)
         for exchange in exchanges[answered:]:
             await self.expect(exchange)
 
@@ -116,7 +141,7 @@ class Host:
         good = self.infer(index, seq=0xA5)
         await self.line.send(levels)
         await self.line.wait(IDLE_BITS)
-        await self.line.send(good.levels)
+        await self.send(good)
         while True:
             answer = await self.line.receive(self.timeout_bits)
             if not isinstance(answer, Frame) or answer.type != FrameType.ERROR:
@@ -134,8 +159,11 @@ async def identity(host: Host) -> None:
         design.answer.total_width,
     )
     reply = Frame(FrameType.IDENT_REPLY, 0, expected.pack())
-    await host.converse([Exchange("IDENT request", byte_levels(IDENT_REQUEST), reply)])
-    raw = wire(body(0x82, 0, reply.payload))
+    request = body(FrameType.IDENT, 0)
+    await host.converse(
+        [Exchange("IDENT request", byte_levels(IDENT_REQUEST), reply, crc(request))]
+    )
+    raw = wire(body(0x82, 0, reply.payload), before=request)
     if bytes(host.line.heard) != raw:
         raise RefutedError(f"IDENT reply: expected {raw.hex(' ')}, got {host.line.heard.hex(' ')}")
 
@@ -151,27 +179,27 @@ async def other_rates(host: Host) -> None:
     for rate in RATES:
         exchanges = []
         for index in range(min(4, len(host.inputs))):
-            frame = wire(body(FrameType.INFER, 0xC0 + index, host.payload(index)))
-            expected = host.result(index, 0xC0 + index)
-            exchanges.append(
-                Exchange(f"{host.job.label(index)} at {rate:.1%}", byte_levels(frame), expected)
-            )
+            label = f"{host.job.label(index)} at {rate:.1%}"
+            exchanges.append(host.by_hand(label, index, 0xC0 + index, host.payload(index)))
         await host.converse(exchanges, rate)
 
 
 async def damaged_frames(host: Host) -> None:
     """Each kind of damage gets its ERROR; the good frame close behind it gets its answer."""
     exchanges = []
-    for number, fault in enumerate(faults(host.payload(0), seq=0x5A)):
+    undamaged = crc(host.build_id + body(FrameType.INFER, 0x5A, host.payload(0)))
+    for number, fault in enumerate(faults(host.payload(0), 0x5A, host.build_id)):
         index = number % len(host.inputs)
         error = Frame(FrameType.ERROR, fault.seq, bytes([fault.code]))
-        exchanges += [Exchange(fault.name, fault.levels, error), host.infer(index, number)]
+        exchanges += [
+            Exchange(fault.name, fault.levels, error, undamaged),
+            host.infer(index, number),
+        ]
     await host.converse(exchanges)
     unused = 8 * host.in_bytes - host.job.design.in_width
     ones = (1 << unused) - 1 << host.job.design.in_width
     padded = (host.inputs[0] | ones).to_bytes(host.in_bytes, "little")
-    frame = byte_levels(wire(body(FrameType.INFER, 1, padded)))
-    await host.converse([Exchange("unused bits at 1", frame, host.result(0, 1))])
+    await host.converse([host.by_hand("unused bits at 1", 0, 1, padded)])
     await host.line.send(byte_levels(bytes([0xC0] * 5)))
     await host.silence("after empty frames")
 
@@ -182,7 +210,8 @@ async def random_damage(host: Host) -> None:
     frame_bits = 2 * BITS_A_BYTE * (host.in_bytes + host.out_bytes + 16)
     for number in range(min(max(FLIPS_BITS // frame_bits, 8), 128)):
         index = random.randrange(len(host.inputs))
-        frame = wire(body(FrameType.INFER, number % 256, host.payload(index)))
+        content = body(FrameType.INFER, number % 256, host.payload(index))
+        frame = wire(content, before=host.build_id)
         damage = flipped_level if number % 2 else flipped_byte
         await host.survive(f"flip {number}", damage(frame, random), index)
     await host.silence("after random damage")
@@ -192,7 +221,7 @@ async def overrun(host: Host) -> None:
     """More requests than the board holds: it may lose some, but answers none wrongly."""
     requests = [host.infer(index % len(host.inputs), index) for index in range(8)]
     for request in requests:
-        await host.line.send(request.levels)
+        await host.send(request)
     while (answer := await host.line.receive(host.timeout_bits)) is not None:
         if isinstance(answer, Frame) and answer.type == FrameType.ERROR:
             continue
@@ -222,9 +251,7 @@ async def resets(host: Host) -> None:
         host.line.listen()
         await host.silence(label)
         again = host.infer(len(host.inputs) - 1, 0x34)
-        await host.converse(
-            [Exchange(f"{label}, then {again.label}", again.levels, again.expected)]
-        )
+        await host.converse([replace(again, label=f"{label}, then {again.label}")])
 
 
 PHASES = (identity, all_vectors, other_rates, damaged_frames, random_damage, overrun, resets)

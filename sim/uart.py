@@ -12,7 +12,7 @@ from cocotb.queue import Queue
 from cocotb.task import Task
 from cocotb.triggers import FallingEdge, SimTimeoutError, Timer, with_timeout
 
-from lgncc.host.frames import Decoder, Frame, FrameError
+from lgncc.host.frames import Decoder, Frame, FrameError, FrameType
 
 CLOCK_STEPS = 200
 """Time steps of a clock cycle: enough that a rate can be off by half a percent."""
@@ -26,12 +26,16 @@ def byte_levels(data: Iterable[int]) -> list[int]:
 
 
 class Line:
-    """Sends levels on `rx`, hears frames on `tx`; `heard` holds every byte since `listen`."""
+    """Sends levels on `rx`, hears frames on `tx`; `heard` holds every byte since `listen`.
+
+    `asked`: of each seq, the CRC that its answer's goes on from; ERRORs go on from none.
+    """
 
     def __init__(self, dut: Any, divisor: int) -> None:
         self.dut = dut
         self.bit_steps = divisor * CLOCK_STEPS
         self.heard = bytearray()
+        self.asked: dict[int, int] = {}
         self._frames: Queue[Frame | FrameError] = Queue()
         self._listener: Task[None] | None = None
         dut.rst.value = 0
@@ -67,7 +71,7 @@ class Line:
             return None
 
     async def _listen(self) -> None:
-        decoder = Decoder()
+        decoder = Decoder(lambda kind, seq: 0 if kind == FrameType.ERROR else self.asked.get(seq))
         tx = self.dut.tx
         while True:
             if tx.value == 1:

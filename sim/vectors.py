@@ -73,6 +73,14 @@ class AnswerFormat:
         sign = 1 << self.width - 1 if self.signed else 0
         return [(value ^ sign) - sign for value in found]
 
+    def unpack(self, payloads: Packed) -> npt.NDArray[np.int64]:
+        """The fields int64 (n, count) of payloads uint8 (n, bytes)."""
+        bits = np.unpackbits(payloads, axis=1, count=self.total_width, bitorder="little")
+        fields = bits.reshape(len(payloads), self.count, self.width).astype(np.int64)
+        values: npt.NDArray[np.int64] = fields @ (1 << np.arange(self.width, dtype=np.int64))
+        sign = 1 << self.width - 1 if self.signed else 0
+        return (values ^ sign) - sign
+
     def difference(self, expected: int, got: int) -> str:
         """For a message: `expected class 3, got 5`; of several fields the first that differs."""
         if self.kind == "class":

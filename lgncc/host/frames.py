@@ -3,30 +3,38 @@
 The hardware (`lgncc.hw.link`, `lgncc.hw.slip`) imports its constants from here. The protocol is
 specified in docs/reference/link-protocol.md. Plain Python, no third-party imports.
 
-    END  type seq length(2) payload crc(2)  END        between the ENDs: SLIP-escaped (RFC 1055)
+    END  type seq length(2) payload crc(4)  END        between the ENDs: SLIP-escaped (RFC 1055)
+
+The CRC binds an answer to its question: it goes on from the CRC of what came before, `start`.
+
+    build id ─▶ INFER ─▶ RESULT        (0) ─▶ IDENT ─▶ IDENT reply        (0) ─▶ ERROR
 """
 
 from __future__ import annotations
 
-from binascii import crc_hqx
+from collections.abc import Callable
 from dataclasses import dataclass
 from enum import IntEnum
 from struct import Struct
+from zlib import crc32
 
 from lgncc.errors import InputError
 
-PROTOCOL_VERSION = 1
+PROTOCOL_VERSION = 2
 
 END, ESC, ESC_END, ESC_ESC = 0xC0, 0xDB, 0xDC, 0xDD
 
 HEADER = Struct("<BBH")  # type, seq, length of the payload
-CRC = Struct("<H")
-CRC_INIT = 0xFFFF
+CRC = Struct("<I")
 OVERHEAD = HEADER.size + CRC.size
 MAX_PAYLOAD = 0xFFFF
+ENDS = 2  # an END before and after a frame
 
-IDENT = Struct("<B8sHH")  # protocol version, build id, input bits, output bits
+IDENT = Struct("<B8sHHB")  # protocol version, build id, input bits, output bits, features
 BUILD_ID_BYTES = 8
+
+Starts = Callable[[int, int], int | None]
+"""Of a received frame's type and seq, the CRC that its own goes on from; None: nobody asked."""
 
 
 class FrameType(IntEnum):
@@ -54,11 +62,6 @@ ERROR_CODES: dict[int, str] = {
     ErrorCode.TYPE: "unknown type",
     ErrorCode.WIRE: "overrun, UART framing error or malformed escape",
 }
-
-
-def crc16(data: bytes) -> int:
-    """CRC-16/IBM-3740 (also called CCITT-FALSE): polynomial 0x1021, MSB first, start 0xFFFF."""
-    return crc_hqx(data, CRC_INIT)
 
 
 def bytes_for(bits: int) -> int:
@@ -95,6 +98,7 @@ class Ident:
     build_id: bytes
     in_width: int
     out_width: int
+    features: int = 0
 
     def pack(self) -> bytes:
         """The payload of an IDENT reply."""
@@ -106,7 +110,7 @@ class Ident:
         for name, width in (("input", self.in_width), ("output", self.out_width)):
             if not 1 <= width <= 0xFFFF:
                 raise InputError(f"the {name} has {width} bits, the link carries 1 to 65,535.")
-        return IDENT.pack(self.version, self.build_id, self.in_width, self.out_width)
+        return IDENT.pack(self.version, self.build_id, self.in_width, self.out_width, self.features)
 
     @classmethod
     def parse(cls, payload: bytes) -> Ident:
@@ -121,10 +125,22 @@ class Ident:
                 f"the board's IDENT has {len(payload)} bytes instead of {IDENT.size}: "
                 f"{payload.hex(' ')}\n  Is this port an lgncc board?"
             )
-        return cls(*IDENT.unpack(payload))
+        ident = cls(*IDENT.unpack(payload))
+        if ident.features:
+            raise InputError(
+                f"the board's design has features {ident.features:#04x} that this lgncc does not "
+                "know.\n  Use the lgncc that built it."
+            )
+        return ident
 
 
-def encode(frame: Frame) -> bytes:
+def checksum(frame: Frame, start: int = 0) -> int:
+    """CRC-32 (ISO-HDLC, that of zlib) of the frame, going on from `start`."""
+    header = HEADER.pack(frame.type, frame.seq, len(frame.payload))
+    return crc32(header + frame.payload, start)
+
+
+def encode(frame: Frame, start: int = 0) -> bytes:
     """The bytes on the wire, with an END before and after."""
     for name, value in (("type", frame.type), ("seq", frame.seq)):
         if not 0 <= value <= 0xFF:
@@ -135,17 +151,25 @@ def encode(frame: Frame) -> bytes:
             f"({MAX_PAYLOAD:,} at most)."
         )
     body = HEADER.pack(frame.type, frame.seq, len(frame.payload)) + frame.payload
-    return b"%c%b%c" % (END, _escape(body + CRC.pack(crc16(body))), END)
+    return b"%c%b%c" % (END, _escape(body + CRC.pack(crc32(body, start))), END)
+
+
+def plain_starts(kind: int, seq: int) -> int:
+    """`Starts` of frames that nothing came before."""
+    return 0
 
 
 class Decoder:
     """Incremental: feed whatever arrived, get the frames that became complete.
 
     Whatever stands between two ENDs is one `Frame` or one `FrameError`; nothing at all is
-    skipped. An error never reaches beyond its END.
+    skipped. An error never reaches beyond its END. No more than a frame of `max_payload` is
+    ever held, however long no END comes.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, starts: Starts = plain_starts, max_payload: int = MAX_PAYLOAD) -> None:
+        self._starts = starts
+        self._limit = 2 * (OVERHEAD + max_payload)  # each byte may be escaped
         self._pending = bytearray()
 
     def feed(self, data: bytes) -> list[Frame | FrameError]:
@@ -153,12 +177,49 @@ class Decoder:
         *bodies, rest = data.split(b"%c" % END)
         frames = []
         for body in bodies:
-            self._pending += body
+            self._hold(body)
             if self._pending:
-                frames.append(_decode(bytes(self._pending)))
+                frames.append(self._decode(bytes(self._pending)))
             self._pending.clear()
-        self._pending += rest
+        self._hold(rest)
         return frames
+
+    def _hold(self, data: bytes) -> None:
+        """One byte above the limit tells that there were more."""
+        self._pending += data[: self._limit + 1 - len(self._pending)]
+
+    def _decode(self, body: bytes) -> Frame | FrameError:
+        if len(body) > self._limit:
+            return FrameError(ErrorCode.LENGTH, f"more than {self._limit:,} bytes", body)
+        found = _parse(body)
+        if isinstance(found, FrameError):
+            return found
+        frame, received, raw = found
+        start = self._starts(frame.type, frame.seq)
+        if start is None:
+            detail = f"type {frame.type:#04x}, seq {frame.seq} answers no open request"
+            return FrameError(ErrorCode.CRC, detail, raw)
+        computed = checksum(frame, start)
+        if received != computed:
+            detail = f"received {received:08x}, computed {computed:08x}"
+            return FrameError(ErrorCode.CRC, detail, raw)
+        return frame
+
+
+def _parse(body: bytes) -> tuple[Frame, int, bytes] | FrameError:
+    """The frame, its CRC, not yet checked, and the bytes without escapes."""
+    raw = _unescape(body)
+    if raw is None:
+        return FrameError(ErrorCode.WIRE, "an ESC is not followed by ESC_END or ESC_ESC", body)
+    if len(raw) < OVERHEAD:
+        return FrameError(ErrorCode.LENGTH, f"{len(raw)} bytes, a frame has {OVERHEAD}", raw)
+    kind, seq, length = HEADER.unpack_from(raw)
+    payload = raw[HEADER.size : -CRC.size]
+    if length != len(payload):
+        detail = f"the header says {length} payload bytes, {len(payload)} came"
+        return FrameError(ErrorCode.LENGTH, detail, raw)
+    (received,) = CRC.unpack(raw[-CRC.size :])
+    return Frame(kind, seq, payload), received, raw
 
 
 def _escape(body: bytes) -> bytes:
@@ -173,22 +234,3 @@ def _unescape(body: bytes) -> bytes | None:
     if not all(part and part[0] in plain for part in escaped):
         return None
     return first + b"".join(plain[part[0]] + part[1:] for part in escaped)
-
-
-def _decode(body: bytes) -> Frame | FrameError:
-    raw = _unescape(body)
-    if raw is None:
-        return FrameError(ErrorCode.WIRE, "an ESC is not followed by ESC_END or ESC_ESC", body)
-    if len(raw) < OVERHEAD:
-        return FrameError(ErrorCode.LENGTH, f"{len(raw)} bytes, a frame has {OVERHEAD}", raw)
-    kind, seq, length = HEADER.unpack_from(raw)
-    payload = raw[HEADER.size : -CRC.size]
-    if length != len(payload):
-        return FrameError(
-            ErrorCode.LENGTH, f"the header says {length} payload bytes, {len(payload)} came", raw
-        )
-    (received,) = CRC.unpack(raw[-CRC.size :])
-    computed = crc16(raw[: -CRC.size])
-    if received != computed:
-        return FrameError(ErrorCode.CRC, f"received {received:04x}, computed {computed:04x}", raw)
-    return Frame(kind, seq, payload)

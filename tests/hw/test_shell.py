@@ -8,6 +8,7 @@ against a naive second implementation.
 
 from __future__ import annotations
 
+import zlib
 from dataclasses import dataclass, field
 
 import pytest
@@ -25,6 +26,7 @@ from lgncc.hw.shell import Shell
 
 DIVISOR = 4
 BUILD_ID = bytes.fromhex("c0db0123456789dc")
+KEY = zlib.crc32(BUILD_ID)
 
 
 class Increment(Component):
@@ -103,6 +105,20 @@ def read_wire(levels):
     return bytes(found)
 
 
+def starts(script):
+    """What answers' CRCs go on from, by seq: the last frame in the script that has the seq."""
+    wire = b"".join(
+        bytes(i.value if isinstance(i, BadByte) else b"") if isinstance(i, (int, BadByte)) else i
+        for i in script
+    )
+    found = {}
+    for piece in wire.split(b"\xc0"):
+        raw = piece.replace(b"\xdb\xdc", b"\xc0").replace(b"\xdb\xdd", b"\xdb")
+        if len(raw) >= 8:
+            found[raw[1]] = zlib.crc32(raw[:-4], KEY if raw[0] == FrameType.INFER else 0)
+    return lambda kind, seq: 0 if kind == FrameType.ERROR else found.get(seq)
+
+
 def talk(script, core=None):
     """Send the script to a shell around `core`, then listen until it has been quiet."""
     core = core or Increment()
@@ -132,12 +148,13 @@ def talk(script, core=None):
     simulator.add_clock(1e-6)
     simulator.add_testbench(bench)
     simulator.run()
-    heard.frames = Decoder().feed(read_wire(levels))
+    heard.frames = Decoder(starts(script)).feed(read_wire(levels))
     return heard
 
 
 def infer(seq, vector, in_width=21):
-    return encode(Frame(FrameType.INFER, seq, vector.to_bytes(-(-in_width // 8), "little")))
+    payload = vector.to_bytes(-(-in_width // 8), "little")
+    return encode(Frame(FrameType.INFER, seq, payload), KEY)
 
 
 def result(seq, value, out_width=22):
@@ -166,7 +183,7 @@ def test_every_payload_byte_value_and_seq_passes_both_ways():
     script, expected = [], []
     for seq in range(0, 256, 8):
         payload = bytes(range(seq, seq + 8))
-        script.append(encode(Frame(FrameType.INFER, seq, payload)))
+        script.append(encode(Frame(FrameType.INFER, seq, payload), KEY))
         value = int.from_bytes(payload, "little") + 1
         expected.append(Frame(FrameType.RESULT, seq, value.to_bytes(8, "little")))
     assert talk(script, core).frames == expected
@@ -175,7 +192,7 @@ def test_every_payload_byte_value_and_seq_passes_both_ways():
 def test_ident_tells_version_build_id_and_widths():
     (frame,) = talk([encode(Frame(FrameType.IDENT, 0xC0))]).frames
     assert (frame.type, frame.seq) == (FrameType.IDENT_REPLY, 0xC0)
-    assert Ident.parse(frame.payload) == Ident(1, BUILD_ID, 21, 22)
+    assert Ident.parse(frame.payload) == Ident(2, BUILD_ID, 21, 22)
 
 
 @pytest.mark.parametrize(("in_width", "out_width"), [(1, 1), (8, 4), (9, 9), (2056, 65)])
@@ -190,11 +207,13 @@ def flip(wire, byte, bit):
     return wire[:byte] + bytes([wire[byte] ^ (1 << bit)]) + wire[byte + 1 :]
 
 
-BAD_CRC = bytes([END, 1, 7, 3, 0, 1, 2, 3, 0x11, 0x22, END])
+BAD_CRC = bytes([END, 1, 7, 3, 0, 1, 2, 3, 0x11, 0x22, 0x33, 0x44, END])
 FAULTS = {
     "wrong CRC": (BAD_CRC, 7, ErrorCode.CRC),
     "wrong CRC, high byte only": (flip(GOOD, len(GOOD) - 2, 6), 9, ErrorCode.CRC),
     "a payload bit flipped": (flip(GOOD, 6, 0), 9, ErrorCode.CRC),
+    "for another build": (encode(Frame(1, 9, bytes(3)), KEY ^ 1), 9, ErrorCode.CRC),
+    "for no build": (encode(Frame(1, 9, bytes(3))), 9, ErrorCode.CRC),
     "the seq flipped": (flip(GOOD, 2, 1), 11, ErrorCode.CRC),
     "truncated in the payload": (GOOD[:7] + GOOD[-1:], 9, ErrorCode.LENGTH),
     "truncated in the CRC": (GOOD[:-2] + GOOD[-1:], 9, ErrorCode.LENGTH),
@@ -204,6 +223,7 @@ FAULTS = {
     "payload too short": (encode(Frame(1, 8, bytes(2))), 8, ErrorCode.LENGTH),
     "no payload": (encode(Frame(1, 8)), 8, ErrorCode.LENGTH),
     "IDENT with a payload": (encode(Frame(2, 8, b"x")), 8, ErrorCode.LENGTH),
+    "bytes after the CRC": (GOOD[:-1] + b"more" + GOOD[-1:], 9, ErrorCode.LENGTH),
     "a byte after the CRC": (GOOD[:-1] + b"\0" + GOOD[-1:], 9, ErrorCode.LENGTH),
     "unknown type": (encode(Frame(3, 8)), 8, ErrorCode.TYPE),
     "a response's type": (encode(Frame(0x81, 8, bytes(3))), 8, ErrorCode.TYPE),
@@ -258,7 +278,7 @@ def test_a_frame_that_overruns_a_vector_in_wait_gets_an_error_and_mixes_nothing(
 
 
 def test_a_flood_of_requests_loses_frames_but_never_answers_wrongly():
-    reply = Frame(FrameType.IDENT_REPLY, 0, Ident(1, BUILD_ID, 21, 22).pack())
+    reply = Frame(FrameType.IDENT_REPLY, 0, Ident(2, BUILD_ID, 21, 22).pack())
     heard = talk([*(encode(Frame(FrameType.IDENT, i)) for i in range(20)), 600, GOOD])
     *flood, last = heard.frames
     assert last == GOOD_ANSWER
@@ -272,7 +292,7 @@ def test_a_flood_of_requests_loses_frames_but_never_answers_wrongly():
 @settings(max_examples=25, deadline=None)
 @given(st.data())
 def test_single_bits_and_bursts_never_reach_the_core(data):
-    """CRC-16 sees every error burst of up to 16 bits; the escapes keep bursts inside the frame."""
+    """CRC-32 sees every error burst of up to 32 bits; the escapes keep bursts inside the frame."""
     vector = data.draw(st.integers(0, (1 << 21) - 1))
     wire = infer(3, vector)
     start = data.draw(st.integers(0, 8 * len(wire) - 16))

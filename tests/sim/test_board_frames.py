@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 from random import Random
+from zlib import crc32
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,6 +13,7 @@ from lgncc.host.frames import Decoder, Frame, FrameError, FrameType, encode
 from lgncc.sim import board_frames
 from lgncc.sim.uart import byte_levels
 
+BUILD_ID = bytes.fromhex("0123456789abcdef")
 DOCUMENT = Path(__file__).parents[2] / "docs" / "reference" / "link-protocol.md"
 
 
@@ -24,7 +26,7 @@ def read_levels(levels):
 
 
 def test_crc_of_the_documents_check_string():
-    assert board_frames.crc(b"123456789") == 0x29B1
+    assert board_frames.crc(b"123456789") == 0xCBF43926
 
 
 def test_the_handwritten_request_is_the_documents_example():
@@ -32,22 +34,24 @@ def test_the_handwritten_request_is_the_documents_example():
 
 
 def test_the_documents_infer_example():
-    sent = board_frames.wire(board_frames.body(1, 7, bytes.fromhex("0bc002")))
-    assert f"INFER, seq 7: {sent.hex(' ')}" in DOCUMENT.read_text()
+    sent = board_frames.wire(board_frames.body(1, 84, bytes.fromhex("0bc002")), before=BUILD_ID)
+    assert f"INFER, seq 84: {sent.hex(' ')}" in DOCUMENT.read_text()
 
 
-@given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40))
-def test_both_encoders_agree(kind, seq, payload):
-    ours = board_frames.wire(board_frames.body(kind, seq, payload))
-    assert ours == encode(Frame(kind, seq, payload))
+@given(st.integers(0, 255), st.integers(0, 255), st.binary(max_size=40), st.binary(max_size=9))
+def test_both_encoders_agree(kind, seq, payload, before):
+    ours = board_frames.wire(board_frames.body(kind, seq, payload), before=before)
+    assert ours == encode(Frame(kind, seq, payload), crc32(before))
 
 
 @given(st.binary(min_size=1, max_size=30), st.integers(1, 0xBF))
 def test_no_damaged_frame_is_a_good_request(payload, seq):
-    faults = board_frames.faults(payload, seq)
-    assert len({fault.name for fault in faults}) == len(faults) == 19
+    faults = board_frames.faults(payload, seq, BUILD_ID)
+    assert len({fault.name for fault in faults}) == len(faults) == 21
     for fault in faults[:-1]:
-        (found,) = Decoder().feed(read_levels(fault.levels))
+        (found,) = Decoder(lambda kind, _: crc32(BUILD_ID) if kind == 1 else 0).feed(
+            read_levels(fault.levels)
+        )
         good = isinstance(found, Frame) and (
             (found.type == FrameType.INFER and len(found.payload) == len(payload))
             or (found.type == FrameType.IDENT and not found.payload)
@@ -57,7 +61,7 @@ def test_no_damaged_frame_is_a_good_request(payload, seq):
 
 def test_a_byte_without_stop_bit_is_one_low_level_longer():
     payload = b"\x12\x34"
-    *_, fault = board_frames.faults(payload, 9)
+    *_, fault = board_frames.faults(payload, 9, BUILD_ID)
     plain = byte_levels(board_frames.wire(board_frames.body(1, 9, bytes(2))))
     assert len(fault.levels) == len(plain) + 1
     assert plain[59] == 1

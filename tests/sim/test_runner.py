@@ -55,9 +55,9 @@ def test_two_simulations_in_one_folder_are_refused(tmp_path):
         process.stdout.readline()
         with (
             pytest.raises(InputError, match="another lgncc is simulating"),
-            runner._locked(tmp_path),
+            runner.locked(tmp_path),
         ):
             pass
         process.stdin.close()
-    with runner._locked(tmp_path):
+    with runner.locked(tmp_path):
         pass

@@ -6,19 +6,19 @@ from __future__ import annotations
 import json
 import re
 import shutil
+import zlib
 from pathlib import Path
 
 import numpy as np
 import pytest
 from amaranth.hdl import Const
-from amaranth.lib.crc import Algorithm, catalog
 from builds import CLASSES, small_model, with_gate, write_build
 
 from lgncc.dataset import Dataset, load_data
 from lgncc.errors import DesignError, InputError
 from lgncc.frontends import load
 from lgncc.golden import predict
-from lgncc.hw import link
+from lgncc.hw import checksum, link, shell
 from lgncc.hw.argmax import Argmax
 from lgncc.models import __path__ as models_path
 from lgncc.passes.inputs import PruneInputs
@@ -188,24 +188,15 @@ def test_a_payload_of_another_width_is_refuted(mutant):
 
 
 WRONG_CRCS = {
-    "initial value": catalog.CRC16_XMODEM,
-    "polynomial": Algorithm(
-        crc_width=16,
-        polynomial=0x8005,
-        initial_crc=0xFFFF,
-        reflect_input=False,
-        reflect_output=False,
-        xor_output=0,
-    ),
+    "initial value": {"register": zlib.crc32},
+    "polynomial": {"POLYNOMIAL": 0x82F63B78},
 }
 
 
 @pytest.mark.parametrize("what", WRONG_CRCS)
 def test_a_board_with_another_crc_is_refuted(mutant, monkeypatch, what):
-    class Catalog:
-        CRC16_IBM_3740 = WRONG_CRCS[what]
-
-    monkeypatch.setattr(link, "catalog", Catalog)
+    for name, value in WRONG_CRCS[what].items():
+        monkeypatch.setattr(link if name == "register" else checksum, name, value)
     message = refutation(check_board, remade(mutant, small_model()))
     assert re.match(r"board rtl: refuted: identity: IDENT request: expected IDENT_REPLY", message)
     assert "got " in message
@@ -215,6 +206,17 @@ def test_a_board_that_does_not_check_the_crc_is_refuted(mutant, monkeypatch):
     monkeypatch.setattr(link.RequestReceiver, "_crc_differs", lambda *_: Const(0))
     message = refutation(check_board, remade(mutant, small_model()))
     assert "damaged frames: wrong CRC: expected ERROR 1 (bad CRC), seq 90, got RESULT" in message
+
+
+def test_a_board_that_answers_requests_for_another_design_is_refuted(mutant, monkeypatch):
+    class Forgetful(link.RequestReceiver):
+        def __init__(self, in_bytes, build_id):
+            super().__init__(in_bytes, b"")
+
+    monkeypatch.setattr(shell, "RequestReceiver", Forgetful)
+    message = refutation(check_board, remade(mutant, small_model()))
+    assert "all vectors: random vector 0: expected RESULT" in message
+    assert "got ERROR 1 (bad CRC)" in message
 
 
 def test_a_board_with_a_flipped_gate_is_refuted(mutant):
@@ -229,7 +231,7 @@ def test_a_board_with_another_build_id_is_refuted(build, mutant):
     path = mutant / "design.json"
     facts = json.loads(path.read_text())
     path.write_text(json.dumps({**facts, "build_id": "00" * 8}))
-    assert "identity: IDENT request: expected IDENT_REPLY 01 00" in refutation(check_board, mutant)
+    assert "identity: IDENT request: expected IDENT_REPLY 02 00" in refutation(check_board, mutant)
 
 
 def test_verilog_that_the_simulator_refuses_names_the_log(mutant):

@@ -1,0 +1,103 @@
+"""The commands that have to do with a board: run, simboard, program."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from lgncc.console import existing, stderr, stdout
+
+BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
+Rate = Annotated[float, typer.Option(help="Probability of a byte, in either direction.")]
+
+
+def register(app: typer.Typer) -> None:
+    """Add the commands to the command line."""
+    for command in (run, simboard, program):
+        app.command()(command)
+
+
+def run(
+    build_dir: BuildDir,
+    data: Annotated[Path, typer.Option(help="NPZ with x (n, features) and optionally y (n,).")],
+    port: Annotated[
+        str | None,
+        typer.Option(envvar="LGNCC_PORT", help="Serial port. Default: the board is looked for."),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(help="Write the board's answers: .npz or .csv.")
+    ] = None,
+    as_json: Annotated[
+        bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")
+    ] = False,
+) -> None:
+    """Stream a data set through a board and compare its answers with the golden model."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
+    from rich.text import Text
+
+    from lgncc.dataset import load_data
+    from lgncc.host.board import open_board
+    from lgncc.host.run import require_format, run_data
+
+    class Rate(ProgressColumn):
+        def render(self, task: object) -> Text:
+            return Text(f"{getattr(task, 'speed', None) or 0:,.0f} samples/s")
+
+    if out is not None:
+        require_format(out)
+    samples = load_data(data)
+    with open_board(existing(build_dir), port, stderr.print) as board:
+        columns = (TextColumn(board.client.path), BarColumn(), MofNCompleteColumn(), Rate())
+        with Progress(
+            *columns, console=stderr, transient=True, disable=not stderr.is_terminal
+        ) as bar:
+            task = bar.add_task("", total=len(samples.x))
+            report = run_data(board, samples, out, lambda done: bar.update(task, completed=done))
+    if as_json:
+        print(report.to_json())
+    else:
+        stdout.print("\n".join(report.lines()), soft_wrap=True)
+
+
+def simboard(
+    build_dir: BuildDir,
+    link: Annotated[
+        Path | None, typer.Option(help="A name for the port that stays the same.")
+    ] = None,
+    corrupt: Rate = 0.0,
+    drop: Rate = 0.0,
+    duplicate: Rate = 0.0,
+    swap: Rate = 0.0,
+    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+) -> None:
+    """Run a build's top level in Verilator behind a pseudo-terminal, until interrupted."""
+    from lgncc.console import Steps
+    from lgncc.host.build import load_build
+    from lgncc.sim.simboard import LineFaults, become, build_simboard, command
+
+    faults = LineFaults(corrupt, drop, duplicate, swap, seed)
+    build = load_build(existing(build_dir))
+    with Steps() as steps:
+        steps("compile the board for Verilator")
+        argv = command(build_simboard(build), build, faults, link)
+    become(argv)
+
+
+def program(
+    build_dir: BuildDir,
+    board: Annotated[
+        str | None, typer.Option(help="Name or file of the board, if not the build's.")
+    ] = None,
+    device: Annotated[
+        str | None, typer.Option(help="Which of several: the serial number or BUS:DEVICE.")
+    ] = None,
+) -> None:
+    """Load a build's bitstream with the board's own programmer."""
+    from lgncc.console import Steps
+    from lgncc.flow.program import program_board
+
+    with Steps() as steps:
+        said = program_board(existing(build_dir), board, device, steps)
+    print(said)
