@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -133,30 +134,39 @@ class Encoder:
         """The lowest and the highest integer (F,) of each feature's format."""
         return _integer_range(self.bits.astype(np.int64), self.signed)
 
-    def quantize(self, x: npt.ArrayLike) -> Integers:
+    def check(self, x: npt.NDArray[Any]) -> None:
+        """Raises InputError unless x is numbers of shape (n, F)."""
+        if x.dtype.kind not in "biuf":
+            raise InputError(f"data: features have dtype {x.dtype}; numbers are needed")
+        if x.ndim != 2 or x.shape[1] != self.n_features:
+            raise InputError(f"data: x has shape {x.shape}; the model takes (n, {self.n_features})")
+
+    def quantize(self, x: npt.ArrayLike, *, first_sample: int = 0) -> Integers:
         """Feature values (n, F) as the integers of their formats.
 
         Raises InputError for a value that its format cannot represent: rounding it
-        would be a silent guess.
+        would be a silent guess. first_sample is what errors call the first row.
         """
         values = np.asarray(x)
+        self.check(values)
         if values.dtype == np.bool_:
-            values = values.astype(np.uint8)
-        if values.dtype.kind not in "iuf":
-            raise InputError(f"data: features have dtype {values.dtype}; numbers are needed")
-        if values.ndim != 2 or values.shape[1] != self.n_features:
-            raise InputError(
-                f"data: x has shape {values.shape}; the model takes (n, {self.n_features})"
-            )
-        with np.errstate(over="ignore"):  # infinity is out of range too
-            scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
+            values = values.view(np.uint8)
+        scaled = values
+        if self.fraction.any():
+            with np.errstate(over="ignore"):  # infinity is out of range too
+                scaled = np.ldexp(values.astype(np.float64), self.fraction.astype(np.int64))
         low, high = self.integer_range
+        # One number a feature, and NaN is neither: a mask of all values only where it fails.
+        if len(scaled) and ((scaled.min(axis=0) >= low) & (scaled.max(axis=0) <= high)).all():
+            integers = scaled.astype(np.int64)
+            if scaled.dtype.kind != "f" or np.array_equal(integers, scaled):
+                return integers
         wrong = ~((scaled == np.floor(scaled)) & (scaled >= low) & (scaled <= high))
         if wrong.any():
             sample, index = (int(i) for i in np.argwhere(wrong)[0])
             raise InputError(
-                f"data: sample {sample} has {values[sample, index]} in feature {index}, which "
-                f"{self.format_name(index)} cannot represent; "
+                f"data: sample {first_sample + sample} has {values[sample, index]} in feature "
+                f"{index}, which {self.format_name(index)} cannot represent; "
                 "scale or quantize the data as it was for training"
             )
         return scaled.astype(np.int64)

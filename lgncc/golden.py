@@ -1,19 +1,24 @@
 """The golden model: what a LogicModel answers, 64 samples a machine word.
 
-This is the software model that every later stage is compared with. Bits of samples are
-packed along the sample axis: word w of a node holds samples 64*w to 64*w + 63, the
-first one lowest.
+This is the software model that every later stage is compared with. `predict` answers by
+the compiled interpreter of `lgncc.bitslice`, and by numpy where it was not built. Bits of
+samples are packed along the sample axis: word w of a node holds samples 64*w to
+64*w + 63, the first one lowest.
 """
 
 from __future__ import annotations
 
-import math
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Integers, Tables, Words
+from lgncc.bitslice import STEP, Interpreter, library
 from lgncc.errors import InputError
 from lgncc.gates import GATES
 from lgncc.model import LogicModel, Readout
@@ -22,6 +27,7 @@ from lgncc.netlist import Netlist
 ALL_ONES = np.uint64(0xFFFF_FFFF_FFFF_FFFF)
 WORD_BITS = 64
 BLOCK_BYTES = 64 << 20  # node values held at once; past the cache, but few Python steps
+BLOCK_VALUES = 1 << 20  # input values that a thread of `predict` takes at once
 
 
 def pack(bits: Bits) -> Words:
@@ -109,7 +115,7 @@ def _lookup(tables: Tables, fanins: list[Words]) -> Words:
     return layer[0]
 
 
-def scores(readout: Readout, bits: Bits) -> Integers:
+def scores_of(readout: Readout, bits: Bits) -> Integers:
     """Integer scores int64 (n, C) of output bits bool (n, m)."""
     result = np.tile(readout.bias, (len(bits), 1))
     order = np.argsort(readout.klass, kind="stable")
@@ -121,23 +127,56 @@ def scores(readout: Readout, bits: Bits) -> Integers:
     return result
 
 
-def classes(score: Integers) -> Integers:
+def classes_of(score: Integers) -> Integers:
     """The class of each row of scores (..., C): the highest, the lowest index on a tie."""
     first_highest: Integers = np.argmax(score, axis=-1)
     return first_highest
 
 
+class NumpyInterpreter:
+    """`lgncc.bitslice.Interpreter` without the compiled library, and its second opinion."""
+
+    def __init__(self, model: LogicModel) -> None:
+        self._model = model
+        self._simulator = Simulator(model.netlist)
+
+    def run(
+        self,
+        samples: Bits | Integers,
+        bits: Bits | None,
+        scores: Integers | None,
+        classes: Integers | None,
+    ) -> None:
+        state = None
+        for step in range(samples.shape[1]):
+            inputs = samples[:, step]
+            if inputs.dtype != np.bool_:
+                inputs = self._model.encoder.encode(inputs.astype(np.int64))
+            words, state = self._simulator.run(pack(inputs.astype(np.bool_)), state)
+            outputs = unpack(words, len(samples))
+            if bits is not None:
+                bits[:, step] = outputs
+            if scores is not None and classes is not None:
+                scores[:, step] = score = scores_of(self._model.readout, outputs)
+                classes[:, step] = classes_of(score)
+
+
 @dataclass(frozen=True, eq=False)
 class Predictions:
-    """bits: bool (n, m); scores: int64 (n, C); classes: int64 (n,).
+    """scores: int64 (n, C); classes: int64 (n,); both None where the readout is `bits`.
 
-    Scores and classes are None where the readout is `bits`. Of a model with state, each
-    has a second axis: the steps of the sequence.
+    find_bits answers the output bits, which are many, when they are first asked for. Of a
+    model with state, each has a second axis: the steps of the sequence.
     """
 
-    bits: Bits
+    find_bits: Callable[[], Bits]
     scores: Integers | None
     classes: Integers | None
+
+    @cached_property
+    def bits(self) -> Bits:
+        """bool (n, m)"""
+        return self.find_bits()
 
     def accuracy(self, labels: Integers) -> float:
         """The share of samples whose class is the label; needs classes."""
@@ -152,38 +191,81 @@ def predict(model: LogicModel, x: npt.ArrayLike) -> Predictions:
     sequence from its reset values. Raises InputError where x does not fit the model.
     """
     values = np.asarray(x)
-    if not model.netlist.n_state:
-        return predict_encoded(model, model.encoder.encode(model.encoder.quantize(values)))
-    if values.ndim != 3:
+    encoder = model.encoder
+    if model.netlist.n_state and values.ndim != 3:
         raise InputError(
             f"data: x has shape {values.shape}; the model has state and takes "
-            f"(n, steps, {model.encoder.n_features})"
+            f"(n, steps, {encoder.n_features})"
         )
-    n, steps, features = values.shape
-    bits = model.encoder.encode(model.encoder.quantize(values.reshape(n * steps, features)))
-    return predict_encoded(model, bits.reshape(n, steps, model.encoder.n_bits))
+    steps, rows = 1, values
+    if model.netlist.n_state:
+        steps = values.shape[1]
+        rows = values.reshape(len(values) * steps, values.shape[2])
+    encoder.check(rows)
+    plain = encoder.is_identity and rows.dtype == np.bool_
+
+    def block(first: int, last: int) -> Bits | Integers:
+        at = first * steps
+        chosen = rows[at : last * steps]
+        samples = chosen if plain else encoder.quantize(chosen, first_sample=at)
+        return samples.reshape(last - first, steps, samples.shape[1])
+
+    return _answer(model, len(values), steps, block)
 
 
 def predict_encoded(model: LogicModel, bits: Bits) -> Predictions:
     """Answer network inputs, past the encoder: bool (n, B), or (n, steps, B) with state."""
-    simulator = Simulator(model.netlist)
+    sequences = bits.astype(np.bool_, copy=False)
     if not model.netlist.n_state:
-        words, _ = simulator.run(pack(bits))
-        return _read_out(model.readout, unpack(words, len(bits)))
-    n, steps, _ = bits.shape
-    outputs = np.zeros((n, steps, len(model.netlist.outputs)), np.bool_)
-    state = None
-    for step in range(steps):
-        words, state = simulator.run(pack(bits[:, step]), state)
-        outputs[:, step] = unpack(words, n)
-    return _read_out(model.readout, outputs)
+        sequences = sequences[:, None]
+    n, steps = sequences.shape[:2]
+    return _answer(model, n, steps, lambda first, last: sequences[first:last])
 
 
-def _read_out(readout: Readout, bits: Bits) -> Predictions:
-    if readout.kind == "bits":
-        return Predictions(bits, None, None)
-    leading, n_outputs = bits.shape[:-1], bits.shape[-1]
-    # Not -1: numpy cannot infer it where there are no samples or no outputs.
-    flat = scores(readout, bits.reshape(math.prod(leading), n_outputs))
-    score = flat.reshape(*leading, readout.n_classes)
-    return Predictions(bits, score, classes(score))
+def _answer(
+    model: LogicModel, n: int, steps: int, block: Callable[[int, int], Bits | Integers]
+) -> Predictions:
+    """Answer n sequences of some steps; block(first, last) gives the inputs of a part."""
+    widest = max(model.encoder.n_features, model.netlist.n_inputs, 1) * max(steps, 1)
+    size = max(BLOCK_VALUES // widest // STEP, 1) * STEP
+    parts = [(at, min(at + size, n)) for at in range(0, n, size)]
+    interpreter = (Interpreter if library() else NumpyInterpreter)(model)
+
+    def fill(bits: Bits | None, scores: Integers | None, classes: Integers | None) -> None:
+        def answer(part: tuple[int, int]) -> None:
+            at = slice(*part)
+            interpreter.run(
+                block(*part),
+                None if bits is None else bits[at],
+                None if scores is None else scores[at],
+                None if classes is None else classes[at],
+            )
+
+        # Both interpreters and numpy let other threads run meanwhile.
+        if len(parts) == 1:
+            answer(parts[0])
+        else:
+            with ThreadPoolExecutor(_cores()) as threads:
+                list(threads.map(answer, parts))
+
+    def find_bits() -> Bits:
+        bits = np.empty((n, steps, len(model.netlist.outputs)), np.bool_)
+        fill(bits, None, None)
+        return bits if model.netlist.n_state else bits[:, 0]
+
+    if model.readout.kind == "bits":
+        found = find_bits()
+        return Predictions(lambda: found, None, None)
+    scores = np.empty((n, steps, model.readout.n_classes), np.int64)
+    classes = np.empty((n, steps), np.int64)
+    fill(None, scores, classes)
+    if not model.netlist.n_state:
+        scores, classes = scores[:, 0], classes[:, 0]
+    return Predictions(find_bits, scores, classes)
+
+
+def _cores() -> int:
+    """Cores that this process may use."""
+    if hasattr(os, "sched_getaffinity"):  # not on macOS
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

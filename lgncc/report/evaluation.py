@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -50,7 +51,13 @@ class Evaluation:
 
     def save(self, path: Path) -> None:
         """NPZ with bits bool (n, m) and, where there are classes, scores (n, C), classes (n,)."""
-        arrays = {k: v for k, v in vars(self.predictions).items() if v is not None}
+        found = self.predictions
+        named: dict[str, Any] = {
+            "bits": found.bits,
+            "scores": found.scores,
+            "classes": found.classes,
+        }
+        arrays = {name: array for name, array in named.items() if array is not None}
         with replacing(path) as temporary, temporary.open("wb") as file:
             np.savez_compressed(file, **arrays)
 
@@ -63,4 +70,4 @@ def evaluate(model: LogicModel, data: Dataset) -> Evaluation:
         if data.y is not None and predictions.classes is not None
         else None
     )
-    return Evaluation(len(predictions.bits), accuracy, predictions)
+    return Evaluation(len(data.x), accuracy, predictions)

@@ -81,4 +81,4 @@ def test_scores_that_the_core_cannot_hold_are_refuted():
     form = AnswerFormat.of(small_model("scores"))
     scores = np.array([[1 << form.width, 0, 0]])
     with pytest.raises(DesignError, match=f"the core gives them {form.width} signed bits"):
-        form.pack(Predictions(np.zeros((1, 16), bool), scores, np.zeros(1, np.int64)))
+        form.pack(Predictions(lambda: np.zeros((1, 16), bool), scores, np.zeros(1, np.int64)))
