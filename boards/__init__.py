@@ -44,7 +44,8 @@ class Board:
 
     `family` names the flow, `device` is what the family's tools call the part. `capacity` is keyed
     by nextpnr's resource names; `logic_cells` and `flip_flops` are two of them. `packer_options`
-    are added to those that the family gives its packer.
+    are added to those that the family gives its packer. `level_ps`: picoseconds of a LUT and the
+    wires to it on the slowest way of a routed design, from which registers are planned.
     """
 
     name: str
@@ -62,6 +63,7 @@ class Board:
     flip_flops: str
     capacity: Mapping[str, int]
     speed: str = ""
+    level_ps: int = 4000
     packer_options: tuple[str, ...] = ()
 
     @property

@@ -44,6 +44,11 @@ class Stages:
         return len(self.cuts)
 
     @property
+    def longest(self) -> int:
+        """The most LUTs between two registers."""
+        return int(np.diff(self.cuts, prepend=0).max())
+
+    @property
     def registers(self) -> int:
         return int(self.hold.sum())
 

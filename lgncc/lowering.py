@@ -1,0 +1,89 @@
+"""An optimized model to a design for a board: as gates for synthesis, or as LUTs of our own.
+
+Below level 2 the core is gates and a readout that yosys maps. From there on lgncc maps the whole
+model itself, proves that, and plans where registers stand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+
+from lgncc.boards import Board
+from lgncc.emit.board import BoardDesign, emit_board, emit_mapped_board
+from lgncc.flow.platform import SHELL
+from lgncc.flow.result import Timing, Usage, require_fit
+from lgncc.mapping.design import PARTS, MappedDesign
+from lgncc.mapping.stages import Stages, plan_stages
+from lgncc.model import LogicModel
+from lgncc.passes.inputs import PruneInputs
+
+MAPPED_LEVEL = 2
+"""From this -O level on, lgncc maps to LUTs itself."""
+
+_CORE = f"{SHELL}.core"
+GATE_PARTS = {
+    f"{_CORE}.encoder": "encoder",
+    f"{_CORE}.network": "network",
+    _CORE: "network",  # the registers between network and readout
+    f"{_CORE}.readout": "readout",
+}
+LUT_PARTS = {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS}
+
+
+@dataclass(frozen=True, eq=False)
+class Lowered:
+    """parts: of each hierarchical name, for the breakdown; the rest is the shell. levels: of
+    gates, or of LUTs where the design is mapped; mapped, stages: None where it is of gates."""
+
+    design: BoardDesign
+    parts: Mapping[str, str]
+    levels: int
+    reason: str
+    mapped: MappedDesign | None = None
+    stages: Stages | None = None
+
+
+def lower_gates(model: LogicModel, board: Board) -> Lowered:
+    """The core of gates. Raises DesignError where its registers alone are too many."""
+    model = PruneInputs().apply(model)
+    distinct = len(np.unique(model.netlist.outputs))
+    usage = {board.flip_flops: Usage(distinct, board.capacity[board.flip_flops])}
+    require_fit(board, usage, "counting only the registers of the network's outputs")
+    reason = "the only architecture so far; one sample a clock cycle"
+    return Lowered(emit_board(model, board), GATE_PARTS, model.netlist.depth, reason)
+
+
+def lower_luts(mapped: MappedDesign, board: Board, max_levels: int | None = None) -> Lowered:
+    """The core of LUTs, with at most `max_levels` between two registers, or as many as the
+    board's clock allows. Raises DesignError where they are too many."""
+    luts = mapped.luts
+    stages = plan_stages(luts, max_levels or affordable_levels(board))
+    used = {board.flip_flops: stages.registers, board.logic_cells: luts.n_gates}
+    if board.flip_flops == board.logic_cells:
+        used = {board.logic_cells: luts.n_gates + stages.extra_cells}
+    usage = {resource: Usage(count, board.capacity[resource]) for resource, count in used.items()}
+    require_fit(board, usage, "counting only the LUTs and registers of the core")
+    reason = (
+        "the only architecture so far; one sample a clock cycle; registers behind the LUT levels "
+        f"{', '.join(map(str, stages.cuts))}"
+    )
+    design = emit_mapped_board(mapped, stages, board)
+    return Lowered(design, LUT_PARTS, luts.depth, reason, mapped, stages)
+
+
+def affordable_levels(board: Board) -> int:
+    """LUT levels that a clock cycle of the board has time for."""
+    return max(10**12 // board.clock.hz // board.level_ps, 1)
+
+
+def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowered | None:
+    """The same with so many more registers that what missed its target by this much would meet
+    it; None where there is nothing to cut."""
+    if lowered.mapped is None or lowered.stages is None or lowered.stages.longest == 1:
+        return None
+    short = min(clock.fmax_mhz / clock.target_mhz for clock in timing)
+    levels = max(int(lowered.stages.longest * short * 0.95), 1)
+    return lower_luts(lowered.mapped, board, min(levels, lowered.stages.longest - 1))
