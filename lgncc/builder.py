@@ -24,6 +24,11 @@ class NetlistBuilder:
         self._fanins: list[Ids] = []
         self._tables: list[Tables] = []
 
+    @property
+    def next_id(self) -> int:
+        """The node that is appended next."""
+        return self._next_id
+
     def gates(self, table: npt.ArrayLike, a: npt.ArrayLike, b: npt.ArrayLike) -> Ids:
         """Append n two-input gates; the arguments broadcast to (n,). Returns their ids."""
         table, a, b = np.broadcast_arrays(np.atleast_1d(table), a, b)

@@ -16,8 +16,8 @@ class Family:
     """lut: the name of the cell, `{n}` its number of inputs where there is one of each size.
 
     sized: a cell of each size from 1 to 4; else every LUT takes a cell of four inputs.
-    table: the parameter; inputs, output: pins. flip_flop: `{name}`, `{d}`, `{q}`, on the nets clk
-    (rising edge) and enable.
+    table: the parameter; inputs, output: pins. flip_flop: `{name}`, `{d}`, `{q}` and the net
+    `{enable}`; on the rising edge of the net clk.
     """
 
     lut: str
@@ -35,7 +35,7 @@ FAMILIES: dict[str, Family] = {
         table="LUT_INIT",
         inputs=("I0", "I1", "I2", "I3"),
         output="O",
-        flip_flop="SB_DFFE {name} (.D({d}), .C(clk), .E(enable), .Q({q}));",
+        flip_flop="SB_DFFE {name} (.D({d}), .C(clk), .E({enable}), .Q({q}));",
     ),
     "ecp5": Family(
         lut="LUT4",
@@ -44,7 +44,7 @@ FAMILIES: dict[str, Family] = {
         inputs=("A", "B", "C", "D"),
         output="Z",
         flip_flop='TRELLIS_FF #(.GSR("DISABLED"), .CEMUX("CE"), .CLKMUX("CLK"), .LSRMUX("LSR"), '
-        '.REGSET("RESET")) {name} (.DI({d}), .CLK(clk), .LSR(1\'b0), .CE(enable), .Q({q}));',
+        '.REGSET("RESET")) {name} (.DI({d}), .CLK(clk), .LSR(1\'b0), .CE({enable}), .Q({q}));',
     ),
     "gowin": Family(
         lut="LUT{n}",
@@ -52,7 +52,7 @@ FAMILIES: dict[str, Family] = {
         table="INIT",
         inputs=("I0", "I1", "I2", "I3"),
         output="F",
-        flip_flop="DFFE {name} (.D({d}), .CLK(clk), .CE(enable), .Q({q}));",
+        flip_flop="DFFE {name} (.D({d}), .CLK(clk), .CE({enable}), .Q({q}));",
     ),
 }
 """By the family of a board."""

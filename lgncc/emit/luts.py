@@ -1,16 +1,19 @@
 """A LUT netlist with its registers as one Verilog module, text straight from the arrays.
 
-    module NAME(clk, enable, x, y)    x[i] is input i, y[j] is output j some enabled cycles later
+    module NAME(clk, enable, step, x, y)    x[i] is input i, y[j] is output j
 
-Node i is the wire n<i>; behind d registers it is n<i>_<d>. Portable text has a constant table a
-function and indexes it with the fanins; a family's text has a cell a LUT and a cell a register,
-whose names begin with their part (`network.n123`), and which synthesis leaves as they are.
+An output follows its inputs by `stages.ranks` cycles with `enable`; the state takes its next value
+in cycles with `step`. Node i is the wire n<i>; behind d registers it is n<i>_<d>. Portable text has
+a constant table a function and indexes it with the fanins; a family's text has a cell a LUT and a
+cell a register, whose names begin with their part (`network.n123`), and which synthesis leaves as
+they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -35,11 +38,12 @@ def luts_verilog(
 ) -> str:
     """The module's text, portable or of a family's cells. `part` as in MappedDesign.
 
-    A port of no bits is left out, and so are clk and enable without registers.
+    A port of no bits is left out, and so are clk and enable without registers, clk and step
+    without state. State has no reset.
     """
-    assert not luts.n_state, "a pipeline cannot hold state"
     text = _Text(luts, stages, part)
-    inputs = ["x"] * bool(luts.n_inputs) + ["clk", "enable"] * bool(stages.registers)
+    inputs = ["x"] * bool(luts.n_inputs) + ["clk"] * bool(stages.registers + luts.n_state)
+    inputs += ["enable"] * bool(stages.registers) + ["step"] * bool(luts.n_state)
     outputs = ["y"] * bool(len(luts.outputs))
     width = {"x": f"[{luts.n_inputs - 1}:0] ", "y": f"[{len(luts.outputs) - 1}:0] "}
     return "\n".join(
@@ -82,6 +86,11 @@ class _Text:
         parts = np.zeros(luts.n_nodes, np.uint8)  # an input's registers are the encoder's
         if part is not None:
             parts[luts.first_gate :] = part
+        state = np.arange(luts.first_state, luts.first_gate, dtype=np.int32)
+        # A state bit is of the part of the LUT that it shares a cell with.
+        parts[state] = parts[luts.next_state]
+        self._state: list[str] = self._name[self._start[state]].tolist()
+        self._next_state: list[str] = self._name[self._start[luts.next_state]].tolist()
         self._part = np.array(PARTS, np.object_)[parts]
         self._node = node
 
@@ -111,7 +120,7 @@ class _Text:
     def portable(self) -> Iterator[str]:
         registers = self._name[self._registers].tolist()
         sources = self._name[self._registers - 1].tolist()
-        yield from map("  reg {};".format, registers)
+        yield from map("  reg {};".format, registers + self._state)
         groups = list(self._luts())
         for group in groups:
             rows = 1 << len(group.fanins)
@@ -127,16 +136,20 @@ class _Text:
             for gate, line in zip((group.gate - self.luts.first_gate).tolist(), text, strict=True):
                 lines[gate] = line
         yield from lines
-        if registers:
-            yield "  always @(posedge clk)"
-            yield "    if (enable) begin"
-            yield from map("      {} <= {};".format, registers, sources)
-            yield "    end"
+        for enable, targets, values in (
+            ("enable", registers, sources),
+            ("step", self._state, self._next_state),
+        ):
+            if targets:
+                yield "  always @(posedge clk)"
+                yield f"    if ({enable}) begin"
+                yield from map("      {} <= {};".format, targets, values)
+                yield "    end"
 
     def cells(self, family: Family) -> Iterator[str]:
         gates = range(self.luts.first_gate, self.luts.n_nodes)
         yield from map("  wire n{};".format, gates)
-        yield from map("  wire {};".format, self._name[self._registers].tolist())
+        yield from map("  wire {};".format, self._name[self._registers].tolist() + self._state)
         for group in self._luts():
             fanins = len(group.fanins)
             pins = fanins if family.sized else len(family.inputs)
@@ -156,11 +169,18 @@ class _Text:
             part = self._part[group.gate].tolist()
             own = group.gate.tolist()
             yield from map(template.format, table.tolist(), part, own, own, *group.fanins)
-        template = "  " + family.flip_flop.format(name="\\{}.{} ", d="{}", q="{}")
-        parts = self._part[self._node[self._registers]].tolist()
-        q = self._name[self._registers].tolist()
-        d = self._name[self._registers - 1].tolist()
-        yield from map(template.format, parts, q, d, q)
+        template = "  " + family.flip_flop.format(name="\\{}.{} ", d="{}", q="{}", enable="{}")
+        of_state = slice(self.luts.first_state, self.luts.first_gate)
+        for enable, part, q, d in (
+            (
+                "enable",
+                self._part[self._node[self._registers]],
+                self._name[self._registers].tolist(),
+                self._name[self._registers - 1].tolist(),
+            ),
+            ("step", self._part[of_state], self._state, self._next_state),
+        ):
+            yield from map(template.format, part.tolist(), q, d, repeat(enable), q)
 
 
 def _table_name(table: int, rows: int) -> str:
