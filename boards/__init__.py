@@ -10,11 +10,11 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import tomllib
+import types
 import typing
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from types import MappingProxyType
 
 from lgncc.errors import InputError
 
@@ -23,10 +23,14 @@ _FOLDER = Path(__file__).parent
 
 @dataclass(frozen=True, slots=True)
 class BoardClock:
-    """The clock that runs the design: its amaranth-boards resource and its frequency."""
+    """The clock that runs the design: its amaranth-boards resource and its frequency.
+
+    `pll` names the PLL cell to use where the pin allows only one of the family's.
+    """
 
     resource: str
     hz: int
+    pll: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,6 +40,15 @@ class BoardUart:
     resource: str
     number: int
     baud: int
+
+
+@dataclass(frozen=True, slots=True)
+class PllLimits:
+    """Lowest and highest frequency of a PLL's phase detector, oscillator and output."""
+
+    pfd_hz: tuple[int, ...]
+    vco_hz: tuple[int, ...]
+    out_hz: tuple[int, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +78,7 @@ class Board:
     speed: str = ""
     level_ps: int = 4000
     packer_options: tuple[str, ...] = ()
+    pll: PllLimits | None = None
 
     @property
     def part_name(self) -> str:
@@ -150,13 +164,15 @@ def _record(cls: type, table: Mapping[str, object], where: str) -> object:
 def _value(hint: typing.Any, value: object, where: str) -> object:
     """Check one TOML value against a field's type and freeze it."""
     origin, arguments = typing.get_origin(hint), typing.get_args(hint)
+    if origin is types.UnionType:  # a table that may be left out
+        return _value(arguments[0], value, where)
     if dataclasses.is_dataclass(hint) and isinstance(value, dict):
         return _record(typing.cast(type, hint), value, f"{where}.")
     if origin is tuple and isinstance(value, list):
         return tuple(_value(arguments[0], item, f"{where}[{i}]") for i, item in enumerate(value))
     if origin is Mapping and isinstance(value, dict):
         items = {key: _value(arguments[1], item, f"{where}.{key}") for key, item in value.items()}
-        return MappingProxyType(items)
+        return types.MappingProxyType(items)
     if hint is str and isinstance(value, str) and value:
         return value
     if hint is int and isinstance(value, int) and not isinstance(value, bool) and value >= 0:
@@ -183,6 +199,9 @@ def _check(board: Board, path: Path) -> None:
             f"{path}: uart.baud {board.uart.baud} leaves fewer than 4 clock cycles a bit at "
             f"clock.hz {board.clock.hz}"
         )
+    for key in PllLimits.__slots__ if board.pll else ():
+        if len(getattr(board.pll, key)) != 2:
+            raise InputError(f"{path}: pll.{key} must be the lowest and the highest frequency")
     for command in board.programmers:
         if "{bitstream}" not in command:
             raise InputError(

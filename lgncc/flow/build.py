@@ -12,9 +12,8 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 from lgncc.boards import Board
-from lgncc.errors import InputError
-from lgncc.flow import ecp5, gowin, ice40, nextpnr
-from lgncc.flow.family import Family
+from lgncc.flow import nextpnr
+from lgncc.flow.families import family_of
 from lgncc.flow.platform import TOP, PlatformDesign
 from lgncc.flow.result import FlowResult, require_fit
 from lgncc.flow.run import run_tool
@@ -24,18 +23,6 @@ from lgncc.flow.workspace import Notice, StepResult, Workspace
 SYNTHESIS_TIMEOUT_S = 1800.0
 PACKING_TIMEOUT_S = 120.0
 CELLS = ".cells.v"
-
-FAMILIES = {"ice40": ice40.FAMILY, "ecp5": ecp5.FAMILY, "gowin": gowin.FAMILY}
-
-
-def family_of(board: Board) -> Family:
-    """The board's family; InputError if there is no flow for it."""
-    if board.family not in FAMILIES:
-        raise InputError(
-            f"board {board.name}: there is no flow for the family {board.family!r}; "
-            f"there is one for {', '.join(FAMILIES)}"
-        )
-    return FAMILIES[board.family]
 
 
 def build(

@@ -10,6 +10,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lgncc.boards import Board
+from lgncc.flow.pll import PllCell
 from lgncc.flow.result import Usage
 
 Command = Callable[[Board], str]
@@ -32,6 +33,8 @@ class Family:
     constraints: str
     routed: str
     bitstream: str
+
+    pll: PllCell
 
     lut: str
     """What the types of LUTs begin with in the synthesized netlist."""

@@ -2,13 +2,41 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from lgncc.boards import Board
 from lgncc.flow.family import Family
+from lgncc.flow.pll import PllCell, PllClock
 
 
 def _route(board: Board) -> str:
     device = f"--device {board.part}{board.package}{board.speed} --vopt family={board.device}"
     return f"{device} --vopt cst=top.cst --json top.json"
+
+
+def _pll(clock: PllClock, port: Any, out: Any, locked: Any) -> Any:
+    from amaranth.hdl import Const, Instance, Module
+    from amaranth.lib import io
+
+    m = Module()
+    m.submodules.clk_buf = buffer = io.Buffer("i", port)
+    # Dividers and phases may be changed while it runs; these inputs are for that.
+    dynamic = {"FBDSEL": 6, "IDSEL": 6, "ODSEL": 6, "PSDA": 4, "DUTYDA": 4, "FDLY": 4}
+    m.submodules.pll = Instance(
+        "rPLL",
+        p_FCLKIN=f"{clock.input_hz / 1e6:g}",
+        p_IDIV_SEL=clock.reference - 1,
+        p_FBDIV_SEL=clock.feedback - 1,
+        p_ODIV_SEL=clock.output,
+        i_CLKIN=buffer.i,
+        i_CLKFB=0,
+        i_RESET=0,
+        i_RESET_P=0,
+        **{f"i_{name}": Const(0, width) for name, width in dynamic.items()},
+        o_CLKOUT=out,
+        o_LOCK=locked,
+    )
+    return m
 
 
 FAMILY = Family(
@@ -23,6 +51,13 @@ FAMILY = Family(
     constraints="top.cst",
     routed="placed.json",
     bitstream="top.fs",
+    pll=PllCell(
+        references=range(1, 65),
+        feedbacks=range(1, 65),
+        outputs=(2, 4, 8, 16, 32, 48, 64, 80, 96, 112, 128),
+        output_fed_back=True,
+        instance=_pll,
+    ),
     lut="LUT",
     needs={
         "LUT4": ({"LUT": 1, "ALU": 1},),

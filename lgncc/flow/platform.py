@@ -13,6 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgncc.errors import EnvironmentLacksError, InputError
+from lgncc.flow.families import family_of
+from lgncc.flow.pll import PllClock
 
 if TYPE_CHECKING:
     from amaranth.lib.wiring import Component
@@ -95,10 +97,12 @@ def _platform(board: Board) -> Any:
     except AttributeError as error:
         raise InputError(f"board {board.name}: {module} has no platform {name!r}") from error
     clock_hz = platform_clock_hz(platform)
-    if platform.default_clk != board.clock.resource or clock_hz != board.clock.hz:
+    clock = board.clock
+    stated_hz = clock.input_hz if isinstance(clock, PllClock) else clock.hz
+    if platform.default_clk != clock.resource or clock_hz != stated_hz:
         raise InputError(
-            f"board {board.name}: its file says clock {board.clock.resource} at "
-            f"{board.clock.hz} Hz, its platform says {platform.default_clk} at {clock_hz} Hz"
+            f"board {board.name}: its file says clock {clock.resource} at "
+            f"{stated_hz} Hz, its platform says {platform.default_clk} at {clock_hz} Hz"
         )
     return platform
 
@@ -111,8 +115,28 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     wires = platform.lookup(*uart).ios  # rx, tx and, on some boards, handshake lines left alone
     pins = platform.request(*uart, dir={wire.name: "-" for wire in wires})
     m = Module()
+    if isinstance(board.clock, PllClock):  # else the platform makes the domain
+        m.submodules.cd_sync = _pll_domain(board, board.clock, platform)
     m.submodules[SHELL] = component
     m.submodules.rx_pin = rx_pin = io.Buffer("i", pins.rx)
     m.submodules.tx_pin = tx_pin = io.Buffer("o", pins.tx)
     m.d.comb += [component.rx.eq(rx_pin.i), tx_pin.o.eq(component.tx)]
+    return m
+
+
+def _pll_domain(board: Board, clock: PllClock, platform: Any) -> Any:
+    """Domain `sync` at the PLL's output, in reset until the PLL has locked.
+
+    It locks after microseconds, which is also what the block RAM of iCE40 needs to wake up.
+    """
+    from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
+    from amaranth.lib.cdc import ResetSynchronizer
+
+    out, locked = Signal(), Signal()
+    m = Module()
+    m.domains.sync = ClockDomain("sync")
+    port = platform.request(clock.resource, dir="-")
+    m.submodules.pll = family_of(board).pll.instance(clock, port, out, locked)
+    m.submodules.reset_sync = ResetSynchronizer(~locked, domain="sync")
+    m.d.comb += ClockSignal("sync").eq(out)
     return m

@@ -12,7 +12,8 @@ from loop_through import PREFIXES, LoopThrough, fabric, wide_fabric
 from lgncc.boards import load_board
 from lgncc.errors import DesignError, InputError
 from lgncc.flow import nextpnr
-from lgncc.flow.build import build, family_of, place_and_route, synthesize
+from lgncc.flow.build import build, place_and_route, synthesize
+from lgncc.flow.families import family_of
 from lgncc.flow.platform import elaborate
 from lgncc.flow.result import Usage, require_fit
 from lgncc.flow.tools import Tool, find_tool

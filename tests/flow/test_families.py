@@ -11,7 +11,8 @@ from loop_through import PREFIXES, LoopThrough, fabric
 
 from lgncc.boards import list_boards, load_board
 from lgncc.flow import nextpnr
-from lgncc.flow.build import FAMILIES, build, family_of, synthesis_script
+from lgncc.flow.build import build, synthesis_script
+from lgncc.flow.families import FAMILIES, at_frequency, family_of
 from lgncc.flow.platform import elaborate
 from lgncc.flow.result import Usage
 from lgncc.flow.tools import REQUIREMENTS
