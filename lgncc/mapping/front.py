@@ -1,0 +1,64 @@
+"""Encoder and network as gates over the packed input vector: what is mapped before the readout."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from lgncc.arrays import Ids
+from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
+from lgncc.gates import AND, OR
+from lgncc.model import LogicModel
+
+
+def front_gates(model: LogicModel) -> tuple[NetlistBuilder, Ids]:
+    """A builder over the packed features and the state that holds encoder and network, and the
+    node in it of each node of the model's netlist. Takes k = 2."""
+    builder = NetlistBuilder(model.encoder.input_width, model.netlist.n_state)
+    return builder, place_network(builder, model)
+
+
+def place_network(builder: NetlistBuilder, model: LogicModel) -> Ids:
+    """Append encoder and network to a builder whose first inputs are the packed features and
+    whose first states are the model's; the node in it of each node of the model's netlist."""
+    netlist = model.netlist
+    bits = encoder_gates(builder, model.encoder)
+    first = builder.next_id
+    node = np.concatenate(
+        [[0, 1], bits, builder.state[: netlist.n_state], np.arange(first, first + netlist.n_gates)]
+    ).astype(np.int32)
+    fanin = node[netlist.fanin]
+    if netlist.n_gates:
+        builder.gates(netlist.table, fanin[:, 0], fanin[:, 1])
+    return node
+
+
+def encoder_gates(builder: NetlistBuilder, encoder: Encoder) -> Ids:
+    """The node of each of the encoder's bits: a chain of ANDs and ORs from the lowest bit.
+
+    `value > threshold` of unsigned numbers is, from the lowest bit up: where the threshold has a
+    one, the bit and what is below, else the bit or what is below.
+    """
+    start = np.cumsum(encoder.bits.astype(np.int64)) - encoder.bits
+    compared, which = np.unique(
+        np.stack([encoder.feature.astype(np.int64), encoder.threshold], axis=1),
+        axis=0,
+        return_inverse=True,
+    )
+    feature, threshold = compared.T
+    bits, signed = encoder.bits[feature].astype(np.int64), encoder.signed[feature]
+    # Two's complement compares as unsigned once the sign bits are inverted.
+    offset = np.where(signed, np.left_shift(np.int64(1), bits - 1), 0)
+    threshold = threshold + offset
+    above = np.zeros(len(feature), np.int32)
+    for index in range(int(bits.max(initial=0))):
+        live = np.flatnonzero(index < bits)
+        value = builder.inputs[start[feature[live]] + index]
+        sign = signed[live] & (index == bits[live] - 1)
+        one = threshold[live] >> index & 1 == 1
+        # A gate's table with its first fanin, the bit, complemented has its rows swapped.
+        table = np.where(one, np.where(sign, 0x4, AND), np.where(sign, 0xD, OR))
+        above[live] = builder.gates(table, value, above[live])
+    always = threshold < 0
+    above[always] = 1
+    return above[which.reshape(-1)]

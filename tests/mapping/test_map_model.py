@@ -1,0 +1,88 @@
+"""A mapped model answers as the model does, and the independent proof agrees."""
+
+import naive
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from strategies import feature_integers, models
+
+from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
+from lgncc.mapping import map_model
+from lgncc.model import LogicModel, Provenance, Readout
+from lgncc.verify.mapped import check_mapped
+
+
+def naive_payload(model, features, state):
+    """The payload's bits, word for word from the definitions."""
+    bits = naive.thermometer(features, model.encoder.feature, model.encoder.threshold)
+    netlist = model.netlist
+    outputs = naive.evaluate(
+        netlist.n_inputs, netlist.fanin, netlist.table, netlist.outputs, bits, state
+    )
+    readout = model.readout
+    if readout.kind == "bits":
+        return outputs
+    scores = [int(bias) for bias in readout.bias]
+    for position, klass, weight in zip(readout.output, readout.klass, readout.weight, strict=True):
+        scores[klass] += int(weight) * outputs[position]
+    if readout.kind == "class":
+        width = max((len(scores) - 1).bit_length(), 1)
+        return [naive.winner(scores) >> bit & 1 for bit in range(width)]
+    from lgncc.hw.readout import score_shape
+
+    return [score >> bit & 1 for score in scores for bit in range(score_shape(readout).width)]
+
+
+def packed(model, features):
+    encoder = model.encoder
+    return [
+        int(value) >> bit & 1
+        for value, width in zip(features, encoder.bits, strict=True)
+        for bit in range(width)
+    ]
+
+
+@settings(deadline=None, max_examples=40)
+@given(st.data(), st.sampled_from((4, 6)))
+def test_small_models_answer_as_defined(data, k):
+    model = data.draw(models(max_state=2))
+    luts = map_model(model, k).luts
+    assert luts.k == k
+    for features in data.draw(feature_integers(model.encoder, 4)):
+        state = data.draw(st.lists(st.integers(0, 1), min_size=luts.n_state, max_size=luts.n_state))
+        found = naive.evaluate(
+            luts.n_inputs, luts.fanin, luts.table, luts.outputs, packed(model, features), state
+        )
+        assert found == naive_payload(model, features, state)
+
+
+@settings(deadline=None, max_examples=15)
+@given(models(max_state=1), st.sampled_from((4, 6)))
+def test_small_models_are_proved(model, k):
+    assert check_mapped(map_model(model, k)).result == "proved"
+
+
+def random_model(rng, n_inputs, layers, classes, kind="class", negative=False):
+    """Random gates of all kinds over random wires, so duplicates, wires and constants occur."""
+    builder = NetlistBuilder(n_inputs)
+    layer = builder.inputs
+    for size in layers:
+        a, b = rng.integers(0, len(layer), (2, size))
+        layer = builder.gates(rng.integers(0, 16, size), layer[a], layer[b])
+    readout = Readout.group_sum(len(layer), classes, kind=kind)
+    if negative:
+        weight = rng.choice((-3, -1, 1, 2), len(layer)).astype(np.int32)
+        readout = Readout(kind, readout.output, readout.klass, weight, rng.integers(-9, 9, classes))
+    return LogicModel(
+        Encoder.identity(n_inputs), builder.finish(layer), readout, Provenance("test")
+    )
+
+
+@pytest.mark.parametrize("k", [4, 6])
+@pytest.mark.parametrize("kind", ["class", "scores"])
+@pytest.mark.parametrize("negative", [False, True])
+def test_networks_of_some_hundred_gates_are_proved(k, kind, negative):
+    model = random_model(np.random.default_rng(k), 40, (200, 120), 4, kind, negative)
+    assert check_mapped(map_model(model, k)).result == "proved"
