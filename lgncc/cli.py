@@ -39,6 +39,9 @@ def compile_(
     ] = None,
     level: Level = 1,
     passes: Passes = None,
+    freq: Annotated[
+        float | None, typer.Option(help="MHz to run at, by the PLL. Default: the board's clock")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Seed of place and route.")] = 1,
     data: Annotated[Path | None, typer.Option(help="NPZ with x and y: report accuracy.")] = None,
     verify: Annotated[
@@ -57,6 +60,7 @@ def compile_(
         out=folder,
         level=level,
         passes=passes,
+        freq_mhz=freq,
         seed=seed,
         data=data,
         verify=verify,

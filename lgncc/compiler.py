@@ -16,6 +16,7 @@ from lgncc.boards import Board, load_board
 from lgncc.dataset import Dataset, load_data
 from lgncc.emit.board import BoardDesign, emit_board
 from lgncc.flow.build import build
+from lgncc.flow.families import at_frequency
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Usage, require_fit
 from lgncc.flow.workspace import Workspace
@@ -54,12 +55,16 @@ PARTS = {
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose. `data` and `verify` add checks; they never change the design."""
+    """What the user chose. `data` and `verify` add checks; they never change the design.
+
+    `freq_mhz` is the clock to run at, by the PLL; without it the design has the board's clock.
+    """
 
     board: str
     out: Path
     level: int = DEFAULT_LEVEL
     passes: str | None = None
+    freq_mhz: float | None = None
     seed: int = 1
     data: Path | None = None
     verify: Verify = "fast"
@@ -94,6 +99,8 @@ def compile_model(
     """
     watch = Stopwatch(notice)
     board = load_board(options.board)
+    if options.freq_mhz is not None:
+        board = at_frequency(board, options.freq_mhz)
     pipeline = choose_pipeline(options.level, options.passes)
     data = load_data(options.data) if options.data else None
     with watch.step("read"):
