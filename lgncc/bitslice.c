@@ -1,8 +1,7 @@
 /* The golden model's inner loop: one interpreter for every model, 512 samples a step.
 
-   A node's value on 512 samples is one `vec`, kept in a slot of a buffer that
-   `lgn_allocate` makes as small as the order of the gates allows. `lgncc/bitslice.py` is
-   the only caller and says what the arrays hold. No Python header is needed. */
+   A node's value on 512 samples is one `vec`, kept in a slot. `lgncc/bitslice.py` is the
+   only caller and `lgncc/schedule.py` makes the slots. No Python header is needed. */
 
 #include <stdint.h>
 #include <stdlib.h>
@@ -59,43 +58,6 @@ typedef struct {
     uint64_t *word;  /* (n_outputs) */
     uint8_t *zeros;  /* stands for the samples past the last one */
 } scratch;
-
-/* Slots for the nodes of gates (n_gates, 3) = fanin 0, fanin 1, own id. Sources keep their
-   ids as slots; a slot is free again behind the last reader of its node, if not kept.
-   Writes slot (n_nodes); returns how many slots there are, or -1 without memory. */
-int64_t lgn_allocate(int64_t n_nodes, int64_t n_sources, int64_t n_gates, const int32_t *gates,
-                     int64_t n_kept, const int32_t *kept, int32_t *slot)
-{
-    int64_t *last = malloc((size_t)n_nodes * sizeof *last);
-    int32_t *empty = malloc((size_t)n_nodes * sizeof *empty);
-    int64_t n_slots = n_sources, n_empty = 0;
-    if (!last || !empty) {
-        free(last);
-        free(empty);
-        return -1;
-    }
-    for (int64_t i = 0; i < n_nodes; i++)
-        last[i] = -1;
-    for (int64_t g = 0; g < n_gates; g++)
-        last[gates[3 * g]] = last[gates[3 * g + 1]] = g;
-    for (int64_t i = 0; i < n_kept; i++)
-        last[kept[i]] = n_gates;
-    for (int64_t i = 0; i < n_sources; i++)
-        slot[i] = (int32_t)i;
-    for (int64_t g = 0; g < n_gates; g++) {
-        int32_t a = gates[3 * g], b = gates[3 * g + 1], own = gates[3 * g + 2];
-        if (last[a] == g)
-            empty[n_empty++] = slot[a];
-        if (last[b] == g && b != a)
-            empty[n_empty++] = slot[b];
-        slot[own] = n_empty ? empty[--n_empty] : (int32_t)n_slots++;
-        if (last[own] < 0)
-            empty[n_empty++] = slot[own];
-    }
-    free(last);
-    free(empty);
-    return n_slots;
-}
 
 INLINE void fill(vec *at, uint64_t word)
 {

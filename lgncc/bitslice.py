@@ -16,9 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits, Ids, Integers
-from lgncc.builder import to_two_input
 from lgncc.model import LogicModel, Readout
-from lgncc.netlist import Netlist
+from lgncc.schedule import Schedule
 
 STEP = 512
 """Samples that the interpreter works on at once."""
@@ -53,8 +52,6 @@ def library() -> ctypes.CDLL | None:
     if spec is None or spec.origin is None:
         return None
     found = ctypes.CDLL(spec.origin)
-    found.lgn_allocate.argtypes = [c_int64, c_int64, c_int64, c_void_p, c_int64, c_void_p, c_void_p]
-    found.lgn_allocate.restype = c_int64
     found.lgn_run.argtypes = [POINTER(_Program), POINTER(_Batch)]
     found.lgn_run.restype = c_int
     return found
@@ -111,60 +108,35 @@ class Interpreter:
         found = library()
         assert found is not None, "built without a C compiler"
         self._library = found
-        netlist = to_two_input(model.netlist)
-        order = np.lexsort((netlist.table, netlist.level[netlist.first_gate :]))
-        table = netlist.table[order].astype(np.int32)
-        run = np.flatnonzero(np.diff(table, append=-1))
-        slot, n_slots, gates = self._allocate(netlist, order)
+        schedule = Schedule.of(model.netlist)
         terms = Terms.of(model.readout)
-        outputs = slot[netlist.outputs]
         # ctypes keeps only addresses: the arrays must outlive the program.
         self._arrays: dict[str, npt.NDArray[np.generic]] = {
-            "reset": netlist.reset.astype(np.uint8),
-            "next_state": slot[netlist.next_state],
-            "outputs": outputs,
-            "run_table": table[run],
-            "run_end": run + 1,
-            "gates": gates,
+            "reset": model.netlist.reset.astype(np.uint8),
+            "next_state": schedule.next_state,
+            "outputs": schedule.outputs,
+            "run_table": schedule.table,
+            "run_end": schedule.end,
+            "gates": schedule.gates,
             "bias": terms.bias,
             "group_class": terms.klass,
             "group_shift": terms.shift,
             "group_end": terms.end,
-            "terms": 2 * outputs[terms.output] + terms.complement.astype(np.int32),
+            "terms": 2 * schedule.outputs[terms.output] + terms.complement.astype(np.int32),
             "feature": model.encoder.feature,
             "threshold": model.encoder.threshold,
         }
         self._program = _Program(
-            n_inputs=netlist.n_inputs,
-            n_state=netlist.n_state,
-            n_outputs=len(outputs),
-            n_slots=n_slots,
-            n_runs=len(run),
+            n_inputs=model.netlist.n_inputs,
+            n_state=model.netlist.n_state,
+            n_outputs=len(schedule.outputs),
+            n_slots=schedule.n_slots,
+            n_runs=len(schedule.end),
             n_classes=len(terms.bias),
             n_planes=terms.n_planes,
             n_groups=len(terms.end),
             **{name: array.ctypes.data for name, array in self._arrays.items()},
         )
-
-    def _allocate(self, netlist: Netlist, order: Integers) -> tuple[Ids, int, Ids]:
-        """slot int32 (n_nodes,), how many there are, and the gates (n_gates, 3) by slots."""
-        own = (netlist.first_gate + order).astype(np.int32)
-        gates = np.concatenate([netlist.fanin[order], own[:, None]], axis=1)
-        sources = np.arange(netlist.first_gate, dtype=np.int32)
-        kept = np.concatenate([sources, netlist.roots])
-        slot = np.empty(netlist.n_nodes, np.int32)
-        n_slots = self._library.lgn_allocate(
-            netlist.n_nodes,
-            len(sources),
-            len(gates),
-            gates.ctypes.data,
-            len(kept),
-            kept.ctypes.data,
-            slot.ctypes.data,
-        )
-        if n_slots < 0:
-            raise MemoryError(f"no slots for {netlist.n_nodes:,} nodes")
-        return slot, int(n_slots), slot[gates]
 
     def run(
         self,
