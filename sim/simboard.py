@@ -12,16 +12,21 @@ the line has been quiet for 20 ms the design's clock stands still.
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
-from dataclasses import dataclass
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from lgncc.errors import InputError
+from lgncc.errors import EnvironmentLacksError, InputError
 from lgncc.flow.run import run_tool
 from lgncc.flow.tools import Tool
-from lgncc.host.build import Build
+from lgncc.host.build import Build, load_build
 from lgncc.sim import run_cocotb
 from lgncc.sim.runner import BUILD_TIMEOUT_S, digest, environment, keep, locked, require_verilator
 
@@ -119,3 +124,43 @@ def command(
 def become(argv: list[str]) -> None:
     """Replace this process by the simulated board: signals then reach it and nothing else."""
     os.execv(argv[0], argv)
+
+
+@dataclass
+class Running:
+    """A simulated board in a process of its own. `statistics` is there once it has ended."""
+
+    port: str
+    process: subprocess.Popen[str]
+    statistics: dict[str, int] = field(default_factory=dict)
+
+    def reset(self) -> None:
+        """Press the reset button."""
+        self.process.send_signal(signal.SIGUSR1)
+
+    def end(self) -> None:
+        if self.process.poll() is None:
+            self.process.terminate()
+            said, _ = self.process.communicate(timeout=10)
+            self.statistics = json.loads(said.splitlines()[-1])
+
+
+@contextmanager
+def running(
+    folder: Path, faults: LineFaults | None = None, link: Path | None = None
+) -> Iterator[Running]:
+    """The simulated board of a build, until the block ends."""
+    build = load_build(folder)
+    argv = command(build_simboard(build), build, faults, link)
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, text=True) as process:
+        try:
+            assert process.stdout is not None  # because of PIPE
+            ready = process.stdout.readline()
+            if not ready.startswith("port: "):
+                raise EnvironmentLacksError(f"the simulated board does not start: {argv[0]}")
+            board = Running(ready.removeprefix("port: ").strip(), process)
+            yield board
+            board.end()
+        finally:
+            if process.poll() is None:
+                process.kill()
