@@ -108,7 +108,7 @@ def _platform(board: Board) -> Any:
 
 
 def _top(board: Board, component: Component, platform: Any) -> Any:
-    from amaranth.hdl import Module
+    from amaranth.hdl import ClockDomain, Module
     from amaranth.lib import io
 
     uart = (board.uart.resource, board.uart.number)
@@ -116,7 +116,8 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     pins = platform.request(*uart, dir={wire.name: "-" for wire in wires})
     m = Module()
     if isinstance(board.clock, PllClock):  # else the platform makes the domain
-        m.submodules.cd_sync = _pll_domain(board, board.clock, platform)
+        m.domains.sync = ClockDomain("sync")
+        m.submodules.cd_sync = _pll(board, board.clock, platform)
     m.submodules[SHELL] = component
     m.submodules.rx_pin = rx_pin = io.Buffer("i", pins.rx)
     m.submodules.tx_pin = tx_pin = io.Buffer("o", pins.tx)
@@ -124,17 +125,16 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     return m
 
 
-def _pll_domain(board: Board, clock: PllClock, platform: Any) -> Any:
-    """Domain `sync` at the PLL's output, in reset until the PLL has locked.
+def _pll(board: Board, clock: PllClock, platform: Any) -> Any:
+    """Drive the domain `sync` from the PLL, in reset until the PLL has locked.
 
     It locks after microseconds, which is also what the block RAM of iCE40 needs to wake up.
     """
-    from amaranth.hdl import ClockDomain, ClockSignal, Module, Signal
+    from amaranth.hdl import ClockSignal, Module, Signal
     from amaranth.lib.cdc import ResetSynchronizer
 
     out, locked = Signal(), Signal()
     m = Module()
-    m.domains.sync = ClockDomain("sync")
     port = platform.request(clock.resource, dir="-")
     m.submodules.pll = family_of(board).pll.instance(clock, port, out, locked)
     m.submodules.reset_sync = ResetSynchronizer(~locked, domain="sync")

@@ -14,6 +14,7 @@ from lgncc.flow import nextpnr
 from lgncc.flow.build import build, synthesis_script
 from lgncc.flow.families import FAMILIES, at_frequency, family_of
 from lgncc.flow.platform import elaborate
+from lgncc.flow.pll import PllClock
 from lgncc.flow.result import Usage
 from lgncc.flow.tools import REQUIREMENTS
 from lgncc.flow.workspace import Workspace
@@ -72,18 +73,30 @@ def test_gowins_carries_are_counted_among_the_logic_cells_they_take():
     assert usage == {"LUT4": Usage(7, 9), "ALU": Usage(2, 6)}
 
 
-@pytest.fixture(scope="session", params=["ulx3s-85f", "tang-nano-9k"])
+BUILDS = {
+    "ulx3s-85f": None,
+    "tang-nano-9k": None,
+    "ulx3s-85f at 50": 50.0,
+    "tang-nano-9k at 40.5": 40.5,
+    "icebreaker at 18": 18.0,
+}
+
+
+@pytest.fixture(scope="session", params=BUILDS)
 def small(request, tmp_path_factory):
     """A small design built once for the board, also where several processes run the tests."""
-    board = load_board(request.param)
+    board = load_board(request.param.split()[0])
+    if mhz := BUILDS[request.param]:
+        board = at_frequency(board, mhz)
     common = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         common = common.parent
-    kept = common / f"{board.name}.pickle"
-    with (common / f"{board.name}.lock").open("w") as lock:
+    name = request.param.replace(" ", "-")
+    kept = common / f"{name}.pickle"
+    with (common / f"{name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not kept.exists():
-            workspace = Workspace(common / board.name)
+            workspace = Workspace(common / name)
             workspace.begin()
             design = elaborate(board, LoopThrough(8), {"fabric.v": fabric(8, 60)})
             kept.write_bytes(pickle.dumps(build(workspace, board, design, PREFIXES)))
@@ -94,11 +107,12 @@ def small(request, tmp_path_factory):
 def test_a_small_design_becomes_a_bitstream(small):
     board, result = small
     begin = result.bitstream.read_bytes()[:4096]
-    if board.family == "ecp5":
-        assert b"\xff\xff\xbd\xb3" in begin  # the preamble of every ECP5 bitstream
-        assert b"LFE5U-85F" in begin
-    else:
-        assert b"1010010111000011" in begin  # a5c3, the preamble, as text
+    preamble = {
+        "ecp5": b"\xff\xff\xbd\xb3",
+        "gowin": b"1010010111000011",  # a5c3, as text
+        "ice40": b"\x7e\xaa\x99\x7e",
+    }
+    assert preamble[board.family] in begin
     assert not list(result.bitstream.parent.parent.glob("*.partial"))
 
 
@@ -109,6 +123,13 @@ def test_the_clock_is_judged_under_the_boards_name(small):
     assert clock.clock == board.clock.resource
     assert clock.target_mhz == pytest.approx(board.clock.hz / 1e6, rel=1e-3)
     assert result.met
+
+
+@pytest.mark.slow
+def test_a_pll_is_used_for_any_clock_but_the_boards_own(small):
+    board, result = small
+    plls = {"ecp5": "EHXPLLL", "gowin": "rPLL", "ice40": "ICESTORM_PLL"}
+    assert result.utilization[plls[board.family]].used == isinstance(board.clock, PllClock)
 
 
 @pytest.mark.slow
