@@ -126,7 +126,9 @@ class Window:
         """Whether the frame, whose CRC is right, answers an open request."""
         if frame.type != FrameType.RESULT or len(frame.payload) != self.answers.shape[1]:
             return False
-        request = self._open.pop(frame.seq)
+        request = self._open.pop(frame.seq, None)
+        if request is None:  # twice in what came at once
+            return False
         self.answers[request.index] = np.frombuffer(frame.payload, np.uint8)
         self.answered += 1
         while self._line and self._line[0][0] <= request.sent:

@@ -1,0 +1,43 @@
+"""Builds of the small model with their simulated boards compiled, once for all tests here."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+import shutil
+
+import numpy as np
+import pytest
+from builds import small_model, with_gate, write_build
+
+from lgncc.host.build import load_build
+from lgncc.sim.simboard import build_simboard
+from lgncc.verify.frontend import random_samples
+
+
+@pytest.fixture(scope="session")
+def simulated(tmp_path_factory):
+    """Folders by what runs on the board: `right`; `wrong`, which has a gate flipped but says that
+    it is the right model's; `other`, the build of another model."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    folder = common / "simulated"
+    model = small_model()
+    flipped = with_gate(model, 40, table=model.netlist.table[40] ^ np.uint64(0xF))
+    made = {"right": (model, model), "wrong": (model, flipped), "other": (small_model("bits"),) * 2}
+    with (common / "simulated.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        for name, (stated, built) in made.items():
+            if not (folder / name / "made").exists():
+                shutil.rmtree(folder / name, ignore_errors=True)
+                write_build(folder / name, stated, built=built)
+                build_simboard(load_build(folder / name))
+                (folder / name / "made").touch()
+    return {name: folder / name for name in made}
+
+
+@pytest.fixture(scope="session")
+def samples():
+    """Of the small model: 600 random ones."""
+    return random_samples(small_model().encoder, 600, seed=3)
