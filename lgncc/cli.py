@@ -23,7 +23,9 @@ app = typer.Typer(
 Model = Annotated[Path, typer.Argument(help="Checkpoint; the family is detected by its content.")]
 Frontend = Annotated[str | None, typer.Option(help="Reader to use instead of detection.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")]
-Level = Annotated[int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes.")]
+Level = Annotated[
+    int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes, 2 maps to LUTs.")
+]
 Passes = Annotated[str | None, typer.Option(help="Passes to run instead of -O: fold,strash,dead.")]
 BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
 
@@ -37,7 +39,7 @@ def compile_(
     out: Annotated[
         Path | None, typer.Option(help="Build folder. Default: build/MODEL-BOARD")
     ] = None,
-    level: Level = 1,
+    level: Level = 2,
     passes: Passes = None,
     freq: Annotated[
         float | None, typer.Option(help="MHz to run at, by the PLL. Default: the board's clock")
@@ -115,10 +117,10 @@ def export(
     given: GivenFacts,
     out: Annotated[Path, typer.Option(help="File to write.")],
     format: Annotated[
-        Literal["verilog", "rtlil", "aiger", "npz"],
-        typer.Option(help="verilog and rtlil: the core; aiger: the network; npz: the model."),
+        Literal["verilog", "rtlil", "aiger", "c", "npz"],
+        typer.Option(help="verilog, rtlil: the core; aiger: the network; c, npz: the model."),
     ],
-    level: Level = 1,
+    level: Level = 2,
     passes: Passes = None,
     verify: Annotated[
         Literal["none", "fast"], typer.Option(help="none: do not prove the passes.")

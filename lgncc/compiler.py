@@ -10,20 +10,18 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
-import numpy as np
-
 from lgncc.boards import Board, load_board
 from lgncc.dataset import Dataset, load_data
-from lgncc.emit.board import BoardDesign, emit_board
 from lgncc.flow.build import build
 from lgncc.flow.families import at_frequency
-from lgncc.flow.platform import SHELL
-from lgncc.flow.result import Usage, require_fit
+from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
 from lgncc.golden import predict
+from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates, lower_luts
+from lgncc.mapping.map_model import map_model
+from lgncc.mapping.storage import save_design
 from lgncc.model import LogicModel
-from lgncc.passes.inputs import PruneInputs
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.report.build_report import (
     AccuracySection,
@@ -38,19 +36,15 @@ from lgncc.report.build_report import (
 from lgncc.report.figures import latency_us, throughput_samples_per_s
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
+from lgncc.verify.ladder import MAPPED, SYNTHESIZED
+from lgncc.verify.mapped import check_mapped
+from lgncc.verify.rung import Rung
+from lgncc.verify.synthesized import check_synthesized
 
 Verify = Literal["none", "fast", "full"]
 Notice = Callable[[str], None]
 
-DEFAULT_LEVEL = 1
-
-PARTS = {
-    f"{SHELL}.core.encoder": "encoder",
-    f"{SHELL}.core.network": "network",
-    f"{SHELL}.core": "network",  # the registers between network and readout
-    f"{SHELL}.core.readout": "readout",
-}
-"""Part of each hierarchical name, for the breakdown; the rest is the shell."""
+DEFAULT_LEVEL = 2
 
 
 @dataclass(frozen=True)
@@ -109,21 +103,31 @@ def compile_model(
     workspace = Workspace(options.out)
     workspace.begin()
 
-    rungs = []
+    rungs: list[Rung] = []
     if options.verify != "none":
         with watch.step("check frontend"):
             rungs.append(check_frontend(path, model, data.x if data else None))
     with watch.step("optimize"):
         optimized = optimize(model, pipeline, prove=options.verify != "none")
         rungs.append(optimized.rung)
-        lowered = PruneInputs().apply(optimized.model)
-    _require_registers_fit(lowered, board)
-    with watch.step("emit"):
-        design = emit_board(lowered, board)
-    flow = build(workspace, board, design.placed, PARTS, seed=options.seed, progress=notice)
+    lowered = _lower(optimized.model, board, options, watch, rungs)
+
+    def run_flow() -> FlowResult:
+        placed, parts = lowered.design.placed, lowered.parts
+        return build(workspace, board, placed, parts, seed=options.seed, progress=notice)
+
+    flow = run_flow()
+    if not flow.met and (second := faster(lowered, board, flow.timing)):
+        notice("more registers")
+        lowered = second
+        flow = run_flow()
+    design = lowered.design
+    if lowered.mapped is not None and lowered.stages is not None and options.verify != "none":
+        with watch.step("prove the synthesis"):
+            rungs.append(check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks))
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
-    artifacts = _publish(workspace, model, optimized.model, design)
+    artifacts = _publish(workspace, model, optimized.model, lowered, flow)
     if options.verify == "full":
         from lgncc.verify.rtl import check_rtl
 
@@ -140,14 +144,14 @@ def compile_model(
         model=_model_section(path, model),
         netlist=NetlistSection(
             gates_in=model.netlist.n_gates,
-            gates_out=lowered.netlist.n_gates,
+            gates_out=optimized.model.netlist.n_gates,
             luts=flow.luts,
-            levels=lowered.netlist.depth,
-            outputs=len(lowered.netlist.outputs),
+            levels=lowered.levels,
+            outputs=len(model.netlist.outputs),
         ),
         arch=ArchSection(
             name="spatial",
-            reason="the only architecture so far; one sample a clock cycle",
+            reason=lowered.reason,
             latency_cycles=design.core.latency_cycles,
             initiation_interval=design.core.initiation_interval,
         ),
@@ -170,6 +174,22 @@ def compile_model(
     return report
 
 
+def _lower(
+    model: LogicModel, board: Board, options: Options, watch: Stopwatch, rungs: list[Rung]
+) -> Lowered:
+    """The optimized model as a design for the board; a proof, if any, goes to `rungs`."""
+    if options.level < MAPPED_LEVEL:
+        with watch.step("emit"):
+            return lower_gates(model, board)
+    with watch.step("map"):
+        mapped = map_model(model)
+    if options.verify != "none":
+        with watch.step("prove the mapping"):
+            rungs.append(check_mapped(mapped))
+    with watch.step("emit"):
+        return lower_luts(mapped, board)
+
+
 def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection | None:
     """Of the golden model; None without labels or without classes."""
     if data is None:
@@ -181,21 +201,15 @@ def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection
     return AccuracySection(str(data.path), len(data.y), golden)
 
 
-def _require_registers_fit(model: LogicModel, board: Board) -> None:
-    """Stop before synthesis where the output registers alone are too many."""
-    distinct = len(np.unique(model.netlist.outputs))
-    usage = {board.flip_flops: Usage(distinct, board.capacity[board.flip_flops])}
-    require_fit(board, usage, "counting only the registers of the network's outputs")
-
-
 def _publish(
     workspace: Workspace,
     model: LogicModel,
     optimized: LogicModel,
-    design: BoardDesign,
+    lowered: Lowered,
+    flow: FlowResult,
 ) -> dict[str, str]:
     """Put what the user gets beside the bitstream into the build folder; paths by what they are."""
-    work = workspace.out / "work"
+    work, design = workspace.out / "work", lowered.design
     artifacts = {
         "verilog": workspace.publish(design.core_text.encode(), "core.v"),
         "board_verilog": workspace.publish(design.board_text.encode(), "board.v"),
@@ -203,12 +217,17 @@ def _publish(
     for name, kept in (("model", model), ("optimized_model", optimized)):
         save_model(kept, work / f"{name}.npz")
         artifacts[name] = workspace.publish(work / f"{name}.npz", f"{name}.npz")
+    artifacts["synthesized"] = workspace.publish(flow.synthesized, SYNTHESIZED)
+    if lowered.mapped is not None:
+        save_design(lowered.mapped, work / MAPPED)
+        artifacts["mapped_design"] = workspace.publish(work / MAPPED, MAPPED)
     facts = {
         "build_id": design.build_id.hex(),
         "uart_divisor": design.uart_divisor,
         "clock_hz": design.placed.clock_hz,
         "latency_cycles": design.core.latency_cycles,
         "initiation_interval": design.core.initiation_interval,
+        "register_ranks": lowered.stages.ranks if lowered.stages else None,
     }
     artifacts["design"] = workspace.publish(json.dumps(facts, indent=1).encode(), "design.json")
     artifacts["logs"] = work

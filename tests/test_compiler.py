@@ -97,15 +97,19 @@ def test_the_digits_network_fits_meets_timing_and_is_accurate(digits_build):
     assert [(r["rung"], r["result"]) for r in report["verification"]] == [
         ("frontend", "tested"),
         ("passes", "proved"),
+        ("mapping", "proved"),
+        ("synthesis", "proved"),
     ]
 
 
 @pytest.mark.slow
 def test_latency_and_throughput_follow_from_the_clock_and_the_frames(digits_build):
     report = digits_build.report
-    # network register, popcount register, four argmax levels of ten classes
-    assert report["arch"]["latency_cycles"] == 6
-    assert report["latency_us"]["core"] == pytest.approx(6 / 12)
+    # a cycle a rank of registers, the last one behind the deepest LUT
+    ranks = re.findall(r"\d+", report["arch"]["reason"].partition("LUT levels")[2])
+    assert int(ranks[-1]) == report["netlist"]["levels"]
+    assert report["arch"]["latency_cycles"] == len(ranks)
+    assert report["latency_us"]["core"] == pytest.approx(len(ranks) / 12)
     assert report["throughput_samples_per_s"]["core"] == 12_000_000
     # 64 features of 5 bits are 40 bytes, and a frame wraps at least its CRC around them
     assert report["latency_us"]["link"] > (40 + 2 + 1) * 10
@@ -118,7 +122,7 @@ def test_the_manifest_holds_the_digests_of_all_that_was_published(digits_build):
     files = check_manifest(folder)
     assert set(files) == {
         *("bitstream.bin", "board.v", "core.v", "design.json", "model.npz"),
-        *("optimized_model.npz", "report.json"),
+        *("optimized_model.npz", "mapped.npz", "synthesized.json", "report.json"),
     }
     assert all(sha256(folder / name) == digest for name, digest in files.items())
     for path in digits_build.report["artifacts"].values():

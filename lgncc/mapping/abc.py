@@ -91,12 +91,16 @@ def _run_abc(netlist: Netlist, k: int, script: str, timeout_s: float) -> bytes:
     log = folder / "abc.log"
     (folder / "in.aig").write_bytes(to_aiger(netlist, symbols=False))
     commands = f"read_aiger in.aig; {script.format(k=k)}; write_bench out.bench"
-    run_tool(find_tool("abc"), ["-q", commands], log_path=log, cwd=folder, timeout_s=timeout_s)
+    try:
+        run_tool(find_tool("abc"), ["-q", commands], log_path=log, cwd=folder, timeout_s=timeout_s)
+    except (KeyboardInterrupt, SystemExit):  # not a failure, which leaves its log
+        shutil.rmtree(folder)
+        raise
     result = folder / "out.bench"
     if not result.is_file():  # ABC's exit code does not tell
         raise DesignError(f"ABC mapped nothing; is the script right?\n  {script}\n  log: {log}")
     text = result.read_bytes()
-    shutil.rmtree(folder)  # after a failure it stays, for its log
+    shutil.rmtree(folder)
     return text
 
 

@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 
 import numpy as np
 
 from lgncc.dataset import Dataset
-from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
-from lgncc.model import Readout
+from lgncc.mapping.design import MappedDesign
+from lgncc.mapping.storage import load_design
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
+from lgncc.verify.mapped import RUNG as MAPPING_RUNG
+from lgncc.verify.mapped import check_mapped
 from lgncc.verify.rtl import BOARD_RUNG, CORE_RUNG, check_board, check_core
 from lgncc.verify.rung import Rung
+from lgncc.verify.synthesized import RUNG as SYNTHESIS_RUNG
+from lgncc.verify.synthesized import check_synthesized
 
 Notice = Callable[[str], None]
 Check = Callable[[Path, Dataset | None, Notice], Rung]
+
+MAPPED = "mapped.npz"
+SYNTHESIZED = "synthesized.json"
+NOT_MAPPED = "the core was built of gates (-O 0 or 1)"
 
 
 def climb(build_dir: Path, rung: str | None, data: Dataset | None, notice: Notice) -> list[Rung]:
@@ -57,13 +66,48 @@ def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     return Rung("passes", "proved", detail, time.perf_counter() - started)
 
 
-def _same(ours: Encoder | Readout, theirs: Encoder | Readout) -> bool:
+def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "mapping": the LUTs that were built answer as the optimized model."""
+    design = _mapped_design(build_dir)
+    if design is None:
+        return Rung(MAPPING_RUNG, "skipped", NOT_MAPPED)
+    notice("prove the mapping")
+    optimized = load_model(build_dir / "optimized_model.npz")
+    for part in ("encoder", "netlist", "readout"):
+        if not _same(getattr(optimized, part), getattr(design.model, part)):
+            raise DesignError(f"mapping: refuted: the LUTs are of a model with another {part}")
+    return check_mapped(design)
+
+
+def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "synthesis": what was placed and routed is the LUTs, registers included."""
+    design = _mapped_design(build_dir)
+    if design is None:
+        return Rung(SYNTHESIS_RUNG, "skipped", NOT_MAPPED)
+    notice("prove the synthesis")
+    path = build_dir / "design.json"
+    try:
+        ranks = int(json.loads(path.read_text())["register_ranks"])
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
+    return check_synthesized(design, build_dir / SYNTHESIZED, ranks)
+
+
+def _mapped_design(build_dir: Path) -> MappedDesign | None:
+    path = build_dir / MAPPED
+    return load_design(path) if path.exists() else None
+
+
+def _same(ours: object, theirs: object) -> bool:
+    assert is_dataclass(ours)
     names = [field.name for field in fields(ours)]
     return all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in names)
 
 
 RUNGS: dict[str, Check] = {
     "passes": check_passes,
+    MAPPING_RUNG: check_mapping,
+    SYNTHESIS_RUNG: check_synthesis,
     CORE_RUNG: check_core,
     BOARD_RUNG: check_board,
 }

@@ -9,8 +9,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from builds import small_model, with_gate
+from mapped_designs import map_plainly
 
 from lgncc.errors import DesignError, InputError
+from lgncc.mapping.storage import save_design
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import save_model
 from lgncc.verify.ladder import RUNGS, climb
@@ -30,7 +32,7 @@ def finished(folder, before, after):
 
 
 def test_the_rungs_are_climbed_from_the_model_to_the_board():
-    assert list(RUNGS) == ["passes", "rtl", "board rtl"]
+    assert list(RUNGS) == ["passes", "mapping", "synthesis", "rtl", "board rtl"]
 
 
 def test_passes_are_proved_again(tmp_path):
@@ -49,6 +51,35 @@ def test_a_changed_gate_is_refuted_with_the_output_that_differs(tmp_path):
         climb(finished(tmp_path, model, wrong), "passes", None, silent)
 
 
+def mapped(folder, model, design):
+    """A finished build as far as the rung "mapping" reads it."""
+    finished(folder, model, model)
+    save_design(design, folder / "mapped.npz")
+    return folder
+
+
+def test_the_mapping_is_proved_again(tmp_path):
+    model = small_model()
+    design = map_plainly(model, np.random.default_rng(0))
+    (rung,) = climb(mapped(tmp_path, model, design), "mapping", None, silent)
+    assert (rung.rung, rung.result) == ("mapping", "proved")
+
+
+def test_luts_of_another_model_are_refuted_though_they_are_right_in_themselves(tmp_path):
+    model = small_model()
+    other = with_gate(model, 40, table=model.netlist.table[40] ^ np.uint64(0x8))
+    design = map_plainly(other, np.random.default_rng(0))
+    with pytest.raises(DesignError, match=r"mapping: refuted: .* a model with another netlist"):
+        climb(mapped(tmp_path, model, design), "mapping", None, silent)
+
+
+@pytest.mark.parametrize("rung", ["mapping", "synthesis"])
+def test_a_build_of_gates_has_no_mapping_to_prove(tmp_path, rung):
+    model = small_model()
+    (found,) = climb(finished(tmp_path, model, model), rung, None, silent)
+    assert (found.result, found.detail) == ("skipped", "the core was built of gates (-O 0 or 1)")
+
+
 @pytest.mark.parametrize("part", ["encoder", "readout"])
 def test_a_changed_encoder_or_readout_is_refuted(tmp_path, part):
     model = small_model()
@@ -62,7 +93,9 @@ def test_a_changed_encoder_or_readout_is_refuted(tmp_path, part):
 
 
 def test_an_unknown_rung_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"--rung rtll: .* 'passes', 'rtl', 'board rtl'"):
+    with pytest.raises(
+        InputError, match=r"--rung rtll: .* 'passes', 'mapping', 'synthesis', 'rtl', 'board rtl'"
+    ):
         climb(tmp_path, "rtll", None, silent)
 
 
