@@ -14,10 +14,18 @@ from mapped_designs import map_plainly
 from mutations import IN_CERTIFICATE, IN_LUTS, with_luts
 
 from lgncc.golden import Simulator
+from lgncc.mapping.map_model import map_model
 from lgncc.verify.lemma import RefutedError
 from lgncc.verify.mapped import prove_mapped
 
-FAULTS = 250  # of each of two designs
+FAULTS = 125  # of each of the four designs
+DESIGNS = [
+    ("class", lambda model: map_plainly(model, np.random.default_rng(7))),
+    ("scores", lambda model: map_plainly(model, np.random.default_rng(7))),
+    ("class", lambda model: map_model(model, 4)),
+    ("scores", lambda model: map_model(model, 6)),
+]
+NAMES = ["plain class", "plain scores", "LUT4 class", "LUT6 scores"]
 
 
 def every_input(width):
@@ -48,10 +56,10 @@ def narrow_model(kind):
     return replace(model, encoder=narrower)
 
 
-@pytest.mark.parametrize("kind", ["class", "scores"])
-def test_every_fault_that_changes_an_answer_is_refuted(kind):
+@pytest.mark.parametrize(("kind", "mapper"), DESIGNS, ids=NAMES)
+def test_every_fault_that_changes_an_answer_is_refuted(kind, mapper):
     rng = np.random.default_rng(7)
-    design = map_plainly(narrow_model(kind), rng)
+    design = mapper(narrow_model(kind))
     inputs = every_input(design.luts.n_inputs)
     right = answers(design.luts, inputs)
     prove_mapped(design)
@@ -63,11 +71,11 @@ def test_every_fault_that_changes_an_answer_is_refuted(kind):
             assert is_refuted(with_luts(design, faulty)), faulty.dump()
 
 
-@pytest.mark.parametrize("kind", ["class", "scores"])
-def test_every_false_account_of_right_luts_is_refuted(kind):
+@pytest.mark.parametrize(("kind", "mapper"), DESIGNS, ids=NAMES)
+def test_every_false_account_of_right_luts_is_refuted(kind, mapper):
     rng = np.random.default_rng(8)
-    design = map_plainly(narrow_model(kind), rng)
-    for index in range(FAULTS // 5):
+    design = mapper(narrow_model(kind))
+    for index in range(FAULTS):
         fault = IN_CERTIFICATE[index % len(IN_CERTIFICATE)]
         false = replace(design, compression=fault(design.compression, rng))
         assert is_refuted(false), fault.__doc__
