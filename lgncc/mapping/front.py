@@ -9,13 +9,16 @@ from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
 from lgncc.gates import AND, OR
 from lgncc.model import LogicModel
+from lgncc.netlist import Netlist
 
 
-def front_gates(model: LogicModel) -> tuple[NetlistBuilder, Ids]:
-    """A builder over the packed features and the state that holds encoder and network, and the
-    node in it of each node of the model's netlist. Takes k = 2."""
+def front_gates(model: LogicModel) -> tuple[Netlist, Ids]:
+    """Encoder and network over the packed features and the state, without outputs, and the node
+    in it of each node of the model's netlist. Takes k = 2."""
     builder = NetlistBuilder(model.encoder.input_width, model.netlist.n_state)
-    return builder, place_network(builder, model)
+    node = place_network(builder, model)
+    next_state = node[model.netlist.next_state]
+    return builder.finish((), next_state=next_state, reset=model.netlist.reset), node
 
 
 def place_network(builder: NetlistBuilder, model: LogicModel) -> Ids:
@@ -23,12 +26,10 @@ def place_network(builder: NetlistBuilder, model: LogicModel) -> Ids:
     whose first states are the model's; the node in it of each node of the model's netlist."""
     netlist = model.netlist
     bits = encoder_gates(builder, model.encoder)
-    first = builder.next_id
-    node = np.concatenate(
-        [[0, 1], bits, builder.state[: netlist.n_state], np.arange(first, first + netlist.n_gates)]
-    ).astype(np.int32)
-    fanin = node[netlist.fanin]
+    own = np.arange(builder.next_id, builder.next_id + netlist.n_gates)
+    node = np.concatenate([[0, 1], bits, builder.state[: netlist.n_state], own]).astype(np.int32)
     if netlist.n_gates:
+        fanin = node[netlist.fanin]
         builder.gates(netlist.table, fanin[:, 0], fanin[:, 1])
     return node
 

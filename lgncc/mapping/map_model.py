@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -10,11 +11,14 @@ import numpy.typing as npt
 
 from lgncc.arrays import Ids, Integers
 from lgncc.builder import NetlistBuilder, to_two_input
+from lgncc.gates import NOT_A
 from lgncc.mapping.abc import AREA, map_luts
 from lgncc.mapping.argmax import argmax_gates
-from lgncc.mapping.compressor import Leaves, compress
-from lgncc.mapping.design import PARTS, MappedDesign
+from lgncc.mapping.compressor import Words, compress
+from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates
+from lgncc.mapping.full_adders import sum_gates
+from lgncc.mapping.fusion import Fusion, built_nodes, fuse, map_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -26,8 +30,10 @@ BUFFER = 0b10
 
 @dataclass(frozen=True)
 class MappingOptions:
-    """script: ABC commands for what is mapped as gates."""
+    """readout: compressors with a certificate, or `plain` full-adder trees mapped by ABC with all
+    the rest, which have none; script: ABC commands for what is mapped as gates."""
 
+    readout: Literal["compressors", "plain"] = "compressors"
     script: str = AREA
 
 
@@ -37,35 +43,74 @@ def map_model(
     """Encoder, network, readout and argmax as LUTs of k inputs; see MappedDesign."""
     options = options or MappingOptions()
     model = replace(model, netlist=to_two_input(model.netlist))
-    builder, node = front_gates(model)
+    front, node = front_gates(model)
     if model.readout.kind == "bits":
-        roots = node[model.netlist.outputs]
-        luts = map_luts(_finish(builder, model, node, roots), k, script=options.script)
+        gates = replace(front, outputs=node[model.netlist.outputs])
+        luts = map_luts(gates, k, script=options.script)
         return MappedDesign(model, luts, _parts(model, luts, luts), None, None)
     form = normal_form(model)
-    terms, which = np.unique(form.node, return_inverse=True)
-    network = map_luts(_finish(builder, model, node, node[terms]), k, script=options.script)
-    literal = 2 * network.outputs.astype(np.int64)[which.reshape(-1)] + form.inverted
-    leaves = Leaves.plain(literal)
-    writer, ledger = LutWriter(network), Ledger()
-    words = compress(form, leaves, network.level, writer, ledger)
+    if options.readout == "plain":
+        luts = map_luts(_plain_gates(model, front, node, form), k, script=options.script)
+        return MappedDesign(model, luts, _parts(model, luts, luts), form, None)
+    best = min(_attempts(form, front, node, k, options.script), key=lambda a: a.writer.n_nodes)
+    writer, words = best.writer, best.words
     if model.readout.kind == "class":
         outputs = _write_argmax(writer, words.literal, options.script)
     else:
         outputs = [_as_node(writer, int(one)) for one in words.literal.reshape(-1)]
-    luts = _complete(network, writer, outputs)
-    compression = ledger.close(luts, words.leaf, words.constants, words.bit)
-    return MappedDesign(model, luts, _parts(model, network, luts), form, compression)
+    luts = _complete(best.network, writer, outputs)
+    compression = best.ledger.close(luts, words.leaf, words.constants, words.bit)
+    return MappedDesign(model, luts, _parts(model, best.network, luts), form, compression)
 
 
-def _finish(builder: NetlistBuilder, model: LogicModel, node: Ids, roots: Ids) -> Netlist:
-    netlist = model.netlist
-    return builder.finish(roots, next_state=node[netlist.next_state], reset=netlist.reset)
+@dataclass(frozen=True, eq=False)
+class _Attempt:
+    """A design up to its words."""
+
+    network: Netlist
+    writer: LutWriter
+    ledger: Ledger
+    words: Words
+
+
+def _attempts(
+    form: NormalForm, front: Netlist, node: Ids, k: int, script: str
+) -> Iterator[_Attempt]:
+    """Designs that differ in what the readout takes in of the last layer: nothing, what reads
+    only what is built then, everything."""
+
+    def attempt(fusion: Fusion) -> _Attempt:
+        network, leaves = map_leaves(form, front, node[form.node], fusion, k, script)
+        writer, ledger = LutWriter(network), Ledger()
+        words = compress(form, leaves, network.level, writer, ledger)
+        return _Attempt(network, writer, ledger, words)
+
+    def fused(built: npt.NDArray[np.bool_]) -> Fusion:
+        return fuse(form, front, node[form.node], built)
+
+    first = attempt(fused(np.zeros(front.n_nodes, np.bool_)))
+    yield first
+    yield attempt(fused(built_nodes(front, first.network)))
+    last = attempt(fused(np.ones(front.n_nodes, np.bool_)))
+    yield last
+
+
+def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
+    """The whole design as gates, with full-adder trees."""
+    builder = NetlistBuilder(front.n_inputs, front.n_state)
+    if front.n_gates:
+        builder.gates(front.table, front.fanin[:, 0], front.fanin[:, 1])
+    bits = node[form.node]
+    bits[form.inverted] = builder.gates(NOT_A, bits[form.inverted], 0)
+    words = sum_gates(builder, form, bits)
+    index = argmax_gates(builder, words) if model.readout.kind == "class" else words.reshape(-1)
+    outputs = index if len(index) else np.zeros(1, np.int32)
+    return builder.finish(outputs, next_state=front.next_state, reset=front.reset)
 
 
 def _write_argmax(writer: LutWriter, words: Integers, script: str) -> list[int]:
     """The nodes of the class; a class alone is one bit that is always 0."""
-    real = words > 1
+    real = words > 2  # constant 0 is literal 0, constant 1 literal 2
     builder = NetlistBuilder(int(real.sum()))
     nodes = (words >> 1).astype(np.int32)
     nodes[real] = builder.inputs
@@ -91,7 +136,6 @@ def _complete(network: Netlist, writer: LutWriter, outputs: list[int]) -> Netlis
         fanin=np.concatenate([network.fanin, fanin]),
         table=np.concatenate([network.table, table]),
         outputs=np.array(outputs, np.int32),
-        output_names=(),
     )
 
 
@@ -100,9 +144,9 @@ def _parts(model: LogicModel, network: Netlist, luts: Netlist) -> npt.NDArray[np
     comparator may hold a gate of the network as well."""
     part = np.full(luts.n_gates, PARTS.index("readout"), np.uint8)
     part[: network.n_gates] = PARTS.index("network")
-    if model.encoder.is_identity:
-        return part
     encoder = model.encoder
+    if encoder.is_identity:
+        return part
     feature = np.full(network.n_nodes, -2, np.int64)  # -1: none, -2: several
     feature[:2] = -1
     feature[2 : network.first_state] = np.repeat(np.arange(encoder.n_features), encoder.bits)
