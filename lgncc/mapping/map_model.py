@@ -110,9 +110,9 @@ def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm)
 
 def _write_argmax(writer: LutWriter, words: Integers, script: str) -> list[int]:
     """The nodes of the class; a class alone is one bit that is always 0."""
-    real = words > 2  # constant 0 is literal 0, constant 1 literal 2
+    real = words > 3  # below are the constants 0, 1 and their complements
     builder = NetlistBuilder(int(real.sum()))
-    nodes = (words >> 1).astype(np.int32)
+    nodes = (words >> 1 ^ words & 1).astype(np.int32)
     nodes[real] = builder.inputs
     index = argmax_gates(builder, nodes)
     if not len(index):
