@@ -112,7 +112,17 @@ class FoldedCore(Component):
         batch = self.lanes * (loads + DRAIN_CYCLES + 2) + rest + DRAIN_CYCLES
         return -(-batch // self.lanes)
 
+    @property
+    def contents(self) -> str:
+        """A line on what is inside, for headers."""
+        program = self.program
+        return (
+            f"a gate processor: {len(program)} instructions of {program.width} bits, "
+            f"{program.depth} words of {self.lanes} bits for the nodes"
+        )
+
     def extra_verilog(self) -> str | None:
+        """None: there is no text besides."""
         return None
 
     def elaborate(self, platform: object) -> Module:

@@ -41,20 +41,24 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
     from lgncc.hw.core import Core
 
     # The link's receive buffer is the core's input register.
-    return _emit(lambda: Core(model, input_register=False), board)
+    return emit_core(lambda: Core(model, input_register=False), board)
 
 
 def emit_mapped_board(design: MappedDesign, stages: Stages, board: Board) -> BoardDesign:
     """The spatial core of a mapped design behind the board's link."""
     from lgncc.hw.mapped_core import MappedCore
 
-    return _emit(lambda: MappedCore(design, stages, input_register=False), board)
+    return emit_core(lambda: MappedCore(design, stages, input_register=False), board)
 
 
-def _emit(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
-    """The build id is a digest of the core's Verilog and of the board, so that equal designs have
-    equal ids and nothing else has."""
+def emit_core(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
+    """A core, made anew at each call, behind the board's link.
+
+    The build id is a digest of the core's Verilog and of the board, so that equal designs have
+    equal ids and nothing else has.
+    """
     from lgncc.hw.mapped_core import MappedCore
+    from lgncc.hw.serial_core import SerialCore
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
 
@@ -69,7 +73,7 @@ def _emit(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
     core: AnyCore = shells[1].core
     portable = core.extra_verilog()
     extra = {"network.v": portable} if portable else {}
-    if isinstance(core, MappedCore):
+    if isinstance(core, MappedCore | SerialCore):
         extra = {f"network{CELLS}": core.cells_verilog(board.family)}
     return BoardDesign(
         core=core,

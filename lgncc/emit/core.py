@@ -11,11 +11,13 @@ import lgncc
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
+from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import MappedCore
 from lgncc.hw.readout import score_shape
+from lgncc.hw.serial_core import SerialCore
 from lgncc.model import LogicModel
 
-AnyCore = Core | MappedCore
+AnyCore = Core | MappedCore | SerialCore | FoldedCore
 """The cores of the architectures: one interface, one contract."""
 
 

@@ -1,0 +1,107 @@
+"""The shift register of the class-serial readout, step by step against the naive evaluator."""
+
+from __future__ import annotations
+
+import builds
+import naive
+import numpy as np
+import pytest
+import strategies
+from cores import random_samples, vectors_of
+from hypothesis import given
+from hypothesis import strategies as st
+
+from lgncc.errors import DesignError
+from lgncc.mapping.serial import map_serial
+
+
+def step(design, state, vector, load):
+    """The next state, by the naive evaluator."""
+    luts = design.luts
+    inputs = [vector >> i & 1 for i in range(luts.n_inputs - 1)] + [load]
+    return naive.evaluate(luts.n_inputs, luts.fanin, luts.table, luts.next_state, inputs, state)
+
+
+def counted(design, vector):
+    """Words of the classes: loaded once, then row after row, as the hardware counts them."""
+    state = step(design, [0] * design.luts.n_state, vector, 1)
+    words = design.constant.tolist()
+    for klass, column in zip(design.klass.tolist(), design.column.tolist(), strict=True):
+        row = [state[node - design.luts.first_state] for node in design.luts.outputs.tolist()]
+        words[klass] += sum(row) << column
+        state = step(design, state, 0, 0)
+    assert not any(state), "nothing is left behind the last row"
+    return [word % (1 << design.width) for word in words]
+
+
+def expected(model, sample):
+    encoder, netlist, readout = model.encoder, model.netlist, model.readout
+    inputs = naive.thermometer(sample, encoder.feature.tolist(), encoder.threshold.tolist())
+    bits = naive.evaluate(netlist.n_inputs, netlist.fanin, netlist.table, netlist.outputs, inputs)
+    scores = [int(bias) for bias in readout.bias]
+    for output, klass, weight in zip(readout.output, readout.klass, readout.weight, strict=True):
+        scores[int(klass)] += int(weight) * bits[int(output)]
+    return scores
+
+
+def check(model, samples, bits_a_cycle):
+    design = map_serial(model, bits_a_cycle)
+    for vector, sample in zip(vectors_of(model, samples), samples, strict=True):
+        words, scores = counted(design, vector), expected(model, sample)
+        if model.readout.kind == "scores":
+            assert words == [score % (1 << design.width) for score in scores]
+        else:  # all words differ from the scores by one number
+            assert len({word - score for word, score in zip(words, scores, strict=True)}) == 1
+    return design
+
+
+@pytest.mark.parametrize("bits_a_cycle", [1, 2, 3, 16])
+@pytest.mark.parametrize("kind", ["class", "scores"])
+def test_the_rows_add_up_to_the_scores(kind, bits_a_cycle):
+    model = builds.small_model(kind)
+    check(model, random_samples(model, 10), bits_a_cycle)
+
+
+@given(data=st.data())
+def test_any_stateless_model_with_classes(data):
+    model = data.draw(strategies.models())
+    if model.readout.kind == "bits":
+        return
+    samples = data.draw(strategies.feature_integers(model.encoder, 2)).tolist()
+    check(model, samples, data.draw(st.integers(1, 5)))
+
+
+def test_a_row_a_cycle_and_a_register_a_bit():
+    model = builds.deep_model(layers=2, width=32, classes=4)
+    one, four = (map_serial(model, bits) for bits in (1, 4))
+    assert one.rows == one.luts.n_state
+    assert four.rows < one.rows / 2
+    # A last gate of two inputs shares its LUT with the multiplexer: only the layer below is extra.
+    assert one.luts.n_gates <= one.luts.n_state + 32
+
+
+def test_bits_are_refused():
+    with pytest.raises(DesignError, match="nothing to count"):
+        map_serial(builds.small_model("bits"), 1)
+
+
+def test_a_changed_table_is_caught():
+    model = builds.deep_model(layers=2, width=32, classes=4)
+    right = map_serial(model, 4)
+    samples = random_samples(model, 10)
+    table = right.luts.table.copy()
+    table[-1] ^= np.uint64(0xFFFF)
+    wrong = type(right)(
+        **{name: getattr(right, name) for name in right.__dataclass_fields__ if name != "luts"},
+        luts=type(right.luts)(
+            right.luts.n_inputs,
+            right.luts.fanin,
+            table,
+            right.luts.outputs,
+            right.luts.next_state,
+            right.luts.reset,
+        ),
+    )
+    vectors = vectors_of(model, samples)
+    loaded = [[step(d, [0] * d.luts.n_state, v, 1) for v in vectors] for d in (right, wrong)]
+    assert loaded[0] != loaded[1]
