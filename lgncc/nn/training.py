@@ -22,7 +22,16 @@ import torch
 from lgncc.nn.inputs import InputLayer
 from lgncc.nn.layers import LogicDense
 from lgncc.nn.noise import set_temperature
-from lgncc.nn.training_plan import Augment, Control, Penalty, Phase, Progress, Settings, Split
+from lgncc.nn.training_plan import (
+    Augment,
+    Control,
+    Penalty,
+    Phase,
+    Progress,
+    Settings,
+    Split,
+    judged,
+)
 from lgncc.nn.training_state import State, read_state, write_state
 
 EVALUATION_BATCH = 1000
@@ -117,7 +126,7 @@ class _Run:
             x = self.augment(x, self.draws)
         self.model.train()
         scores = self.model[1:](x) if self.encode_once else self.model(x)
-        loss = torch.nn.functional.cross_entropy(scores, self.split.train_y[batch])
+        loss = torch.nn.functional.cross_entropy(*judged(scores, self.split.train_y[batch]))
         objective = loss if self.penalty is None else loss + self.penalty(self.model)
         self.optimizer.zero_grad()
         torch.autograd.backward(objective)
@@ -183,32 +192,41 @@ class _Run:
         restore(self.model, self.optimizer, self.schedule, self.draws)
 
 
-def fix_wiring(model: torch.nn.Sequential) -> None:
-    """Replace every layer with learnable wires by one that keeps what they chose."""
-    for index, layer in enumerate(model):
-        if isinstance(layer, LogicDense) and layer.wiring is not None:
-            fixed = LogicDense(
-                layer.in_features,
-                layer.out_features,
-                parametrization=layer.parametrization,
-                arity=layer.arity,
-                wiring=layer.wires(),
-                gumbel=layer.sampling.gumbel,
-                temperature=layer.temperature,
-                generator=torch.Generator().manual_seed(0),  # weights follow; draw from no stream
-            )
-            fixed.weights = layer.weights
-            model[index] = fixed
+def fix_wiring(model: torch.nn.Module) -> None:
+    """Replace every layer with learnable wires by one that keeps what they chose.
+
+    Layers inside of other layers too, as those of recurrent cells.
+    """
+    for parent in list(model.modules()):
+        for name, layer in parent.named_children():
+            if isinstance(layer, LogicDense) and layer.wiring is not None:
+                parent.add_module(name, _fixed(layer))
+
+
+def _fixed(layer: LogicDense) -> LogicDense:
+    fixed = LogicDense(
+        layer.in_features,
+        layer.out_features,
+        parametrization=layer.parametrization,
+        arity=layer.arity,
+        wiring=layer.wires(),
+        gumbel=layer.sampling.gumbel,
+        temperature=layer.temperature,
+        generator=torch.Generator().manual_seed(0),  # weights follow; draw from no stream
+    )
+    fixed.weights = layer.weights
+    return fixed
 
 
 def accuracy(model: torch.nn.Module, x: torch.Tensor, y: torch.Tensor) -> float:
-    """The share of right answers of `model` in the mode that it is in."""
+    """The share of right answers of `model` in the mode that it is in: see `judged`."""
     right = 0
     with torch.no_grad():
         for first in range(0, len(x), EVALUATION_BATCH):
             part = slice(first, first + EVALUATION_BATCH)
-            right += int((model(x[part]).argmax(dim=1) == y[part]).sum())
-    return right / len(x)
+            scores, labels = judged(model(x[part]), y[part])
+            right += int((scores.argmax(dim=1) == labels).sum())
+    return right / y.numel()
 
 
 def _encoded(encoder: torch.nn.Module, x: torch.Tensor) -> torch.Tensor:

@@ -15,7 +15,11 @@ Penalty = Callable[[torch.nn.Sequential], torch.Tensor]
 
 @dataclass(frozen=True)
 class Split:
-    """Samples x (n, ...) and labels y int64 (n,); `valid` decides, `test` only measures."""
+    """Samples x (n, ...) and labels y int64; `valid` decides, `test` only measures.
+
+    x (n, F) has y (n,). Sequences x (n, steps, F) have y (n, steps), a label for every
+    step, or y (n,), the label of the last one.
+    """
 
     train_x: torch.Tensor
     train_y: torch.Tensor
@@ -30,6 +34,15 @@ class Split:
         if self.valid_x is None or self.valid_y is None:
             return "test", self.test_x, self.test_y
         return "validation", self.valid_x, self.valid_y
+
+
+def judged(scores: torch.Tensor, y: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """The scores (m, classes) that have a label, and their labels (m,): see `Split`."""
+    if scores.ndim == 2:
+        return scores, y
+    if y.ndim == 1:
+        return scores[:, -1], y
+    return scores.flatten(0, 1), y.flatten()
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import torch
 
 from lgncc.errors import EnvironmentLacksError
 from lgncc.gates import GATES
-from lgncc.nn.layers import LogicDense
 from lgncc.nn.training_plan import Progress
+from lgncc.nn.usage import layer_usages
 from lgncc.storage import replacing
 
 FORMAT = 1
@@ -25,44 +25,27 @@ FORMAT = 1
 class LayerReport:
     """Of the discrete network. unused: gates that no output of the network depends on.
 
-    functions: gates by name for two inputs ("a and b"), else by how many inputs they
-    depend on ("3 of 4 inputs").
+    name: as of `LayerUsage`. functions: gates by name for two inputs ("a and b"), else by
+    how many inputs they depend on ("3 of 4 inputs").
     """
 
+    name: str
     gates: int
     unused: int
     functions: dict[str, int]
 
 
 def layer_reports(model: torch.nn.Sequential) -> list[LayerReport]:
-    """One for each layer of gates. The first gates of `LogicDense` come first."""
-    layers = [layer for layer in model if isinstance(layer, LogicDense)]
-    rows = [_rows(layer) for layer in layers]
-    depends = [dependence(table) for table in rows]
-    used = [np.ones(len(rows[-1]), np.bool_)]
-    for layer, reads in zip(layers[:0:-1], depends[:0:-1], strict=True):
-        wires = layer.wires().numpy()
-        needed = np.zeros(layer.in_features, np.bool_)
-        needed[wires[reads & used[0]]] = True
-        used.insert(0, needed)
+    """One for each layer of gates, as `layer_usages` finds them."""
     return [
-        LayerReport(len(table), int((~kept).sum()), _functions(table, reads))
-        for table, kept, reads in zip(rows, used, depends, strict=True)
+        LayerReport(
+            layer.name,
+            len(layer.used),
+            int((~layer.used).sum()),
+            _functions(layer.rows, layer.reads),
+        )
+        for layer in layer_usages(model)
     ]
-
-
-def dependence(rows: npt.NDArray[np.bool_]) -> npt.NDArray[np.bool_]:
-    """Of tables bool (n, 2**k): bool (k, n), whether gate n's output changes with fanin k."""
-    size = rows.shape[1]
-    index = np.arange(size)
-    fanins = range(size.bit_length() - 1)
-    return np.stack([(rows != rows[:, index ^ (1 << fanin)]).any(axis=1) for fanin in fanins])
-
-
-def _rows(layer: LogicDense) -> npt.NDArray[np.bool_]:
-    tables = layer.tables().numpy()
-    rows: npt.NDArray[np.bool_] = (tables[:, None] >> np.arange(1 << layer.arity) & 1) > 0
-    return rows
 
 
 def _functions(rows: npt.NDArray[np.bool_], depends: npt.NDArray[np.bool_]) -> dict[str, int]:
@@ -129,9 +112,9 @@ def _draw(path: Path, history: list[Progress], layers: list[LayerReport]) -> Non
     gap.plot(epochs, 100 * (soft - discrete), color="black")
     gap.axhline(0, color="grey", linewidth=0.5)
     gap.set(xlabel="epoch", ylabel="gap, points")
-    for number, (axes, layer) in enumerate(zip(histograms, layers, strict=True), 1):
+    for axes, layer in zip(histograms, layers, strict=True):
         axes.bar(list(layer.functions), list(layer.functions.values()))
         axes.tick_params(axis="x", rotation=30)
-        axes.set(title=f"layer {number}: {layer.gates:,} gates, {layer.unused:,} unused")
+        axes.set(title=f"{layer.name}: {layer.gates:,} gates, {layer.unused:,} unused")
     with replacing(path) as temporary:
         figure.savefig(temporary, format="png", dpi=100)

@@ -8,7 +8,8 @@ import torch
 
 from lgncc import nn
 from lgncc.nn.training_plan import Progress
-from lgncc.nn.training_report import dependence, layer_reports, write_report
+from lgncc.nn.training_report import layer_reports, write_report
+from lgncc.nn.usage import dependence
 
 AND, BUF_A, BUF_B, CONST1, XOR = 0b1000, 0b1010, 0b1100, 0b1111, 0b0110
 
