@@ -1,4 +1,8 @@
-"""Data sets as `--data` takes them: an .npz with x (n, features) and, optionally, y (n,)."""
+"""Data sets as `--data` takes them: an .npz with x (n, features) and, optionally, y (n,).
+
+For a model with state x is (n, steps, features), and y is (n, steps), a label for every
+step, or (n,), the label of the last one.
+"""
 
 from __future__ import annotations
 
@@ -15,7 +19,7 @@ from lgncc.storage import read_npz
 
 @dataclass(frozen=True, eq=False)
 class Dataset:
-    """x: samples as the framework saw them; y: labels int64 (n,), or None."""
+    """x: samples as the framework saw them; y: labels int64 (n,) or (n, steps), or None."""
 
     path: Path
     x: npt.NDArray[np.generic]
@@ -30,9 +34,11 @@ def load_data(path: Path) -> Dataset:
     x, y = arrays["x"], arrays.get("y")
     if y is None:
         return Dataset(path, x, None)
-    if y.dtype.kind not in "iu" or y.shape != x.shape[:1]:
+    shapes = [x.shape[:1], x.shape[:2]] if x.ndim == 3 else [x.shape[:1]]
+    if y.dtype.kind not in "iu" or y.shape not in shapes:
+        or_steps = ", or for each of their steps" if x.ndim == 3 else ""
         raise InputError(
             f"{path}: y is {y.dtype} {y.shape}; it must be integers, one for each of the "
-            f"{len(x) if x.ndim else 0} samples"
+            f"{len(x) if x.ndim else 0} samples{or_steps}"
         )
     return Dataset(path, x, y.astype(np.int64))

@@ -179,9 +179,13 @@ class Predictions:
         return self.find_bits()
 
     def accuracy(self, labels: Integers) -> float:
-        """The share of samples whose class is the label; needs classes."""
+        """The share of labels that are answered; needs classes.
+
+        Of sequences, labels (n,) are of the last step, and labels (n, steps) of all.
+        """
         assert self.classes is not None, "a model that reads out bits has no accuracy"
-        return float(np.mean(self.classes == labels))
+        answers = self.classes[:, -1] if self.classes.ndim > labels.ndim else self.classes
+        return float(np.mean(answers == labels))
 
 
 def predict(model: LogicModel, x: npt.ArrayLike) -> Predictions:
