@@ -7,9 +7,10 @@ network with some gates replaced, in place, until the estimate is within the bud
     gates below that   become a constant, a wire or an inverter, which the cell above
     take a cell        takes in
 
-What a replacement adds to the loss of the network as built is exact for an output, since
-scores are sums, and of first order for the gates below. The cheapest by cell go first, in
-rounds, because each replacement changes what the next one does.
+What a replacement adds to the loss of the network as built is estimated to second order for
+an output, to first order for the gates below. The cheapest by cell go first, in rounds,
+because each replacement changes what the next one does. Constants keep the mean score of
+every class: else many that each help a little would shift a class altogether.
 
 A replaced gate gets weights so large that they have no gradient (`Parametrization.certain`):
 training goes on around it, and nothing else need remember what was pruned.
@@ -17,8 +18,9 @@ training goes on around it, and nothing else need remember what was pruned.
 
 from __future__ import annotations
 
-import math
+from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 
 import torch
 
@@ -27,9 +29,9 @@ from lgncc.nn.cost import OUTPUT_CELLS, estimate_cells, gates_with_cells
 from lgncc.nn.layers import GroupSum, LogicDense
 from lgncc.nn.parametrization import parametrization_of
 
-SAMPLES = 8192
+SAMPLES = 4096
 """Enough to judge gates by."""
-ROUND = 4
+ROUND = 8
 """A round saves one part in so many of what is too much."""
 
 
@@ -84,16 +86,17 @@ def prune(model: torch.nn.Sequential, x: torch.Tensor, y: torch.Tensor, cells: f
 
 @dataclass(frozen=True)
 class _Candidates:
-    """In `layer`, to replace gates int64 (m,) by tables int64 (m,).
+    """In `layer`, gates int64 (m,) that can be replaced.
 
     effects (m,): on the summed loss. price: the cells that each saves.
+    tables: of those that are chosen, bool (m,), what each becomes.
     """
 
     layer: LogicDense
     gates: torch.Tensor
-    tables: torch.Tensor
     effects: torch.Tensor
     price: float
+    tables: Callable[[torch.Tensor], torch.Tensor]
 
 
 def _candidates(
@@ -130,18 +133,37 @@ def _outputs(
     scores: torch.Tensor,
     y: torch.Tensor,
 ) -> _Candidates:
-    """Each output as the better of the constants. bits (n, out), scores (n, classes)."""
-    step = 1 / readout.tau
-    # float64 and log1p: of a sample that is answered well, next to nothing of the loss is left.
-    share = scores.double().softmax(1)
-    right = step * torch.nn.functional.one_hot(y, readout.classes)
-    lower = (share * (math.exp(-step) - 1)).log1p() + right
-    higher = (share * (math.exp(step) - 1)).log1p() - right
-    grouped = bits.reshape(len(bits), readout.classes, -1)
-    as_0 = torch.einsum("ncg,nc->cg", grouped, lower.float()).flatten()
-    as_1 = torch.einsum("ncg,nc->cg", 1 - grouped, higher.float()).flatten()
-    effects, best = torch.stack([as_0, as_1])[:, gates].min(0)
-    return _Candidates(layer, gates, torch.tensor([CONST0, CONST1])[best], effects, OUTPUT_CELLS)
+    """Each output as its mean. bits (n, out), scores (n, classes)."""
+    classes = gates // (layer.out_features // readout.classes)
+    bits, means = bits[:, gates], bits[:, gates].mean(0)
+    share = scores.softmax(1)
+    slope = share - torch.nn.functional.one_hot(y, readout.classes)
+    bend = share * (1 - share)
+    first = means * slope.sum(0)[classes] - _along(bits, slope, classes)
+    # (mean - bit)**2, where a bit is its own square
+    second = means**2 * bend.sum(0)[classes] + (1 - 2 * means) * _along(bits, bend, classes)
+    # A gain is not to be had twice, and the other replacements are after it too.
+    effects = first.abs() / readout.tau + second / (2 * readout.tau**2)
+    return _Candidates(
+        layer, gates, effects, OUTPUT_CELLS, partial(_balanced, means=means, classes=classes)
+    )
+
+
+def _along(bits: torch.Tensor, each: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """(m,): the sum over the samples of bits (n, m) times `each` (n, classes) of its class."""
+    return (each.T @ bits).gather(0, classes[None])[0]
+
+
+def _balanced(chosen: torch.Tensor, means: torch.Tensor, classes: torch.Tensor) -> torch.Tensor:
+    """Constants for these outputs: as many ones in a class as the means add up to."""
+    means, classes = means[chosen], classes[chosen]
+    order = means.argsort(descending=True, stable=True)
+    order = order[classes[order].argsort(stable=True)]
+    sizes = torch.bincount(classes)
+    ones = torch.zeros(len(sizes)).index_add(0, classes, means).round()
+    place = torch.empty_like(order)
+    place[order] = torch.arange(len(order)) - (sizes.cumsum(0) - sizes)[classes[order]]
+    return torch.where(place < ones[classes], CONST1, CONST0)
 
 
 def _hidden(
@@ -152,13 +174,13 @@ def _hidden(
     gradient: torch.Tensor,
 ) -> _Candidates:
     """Each gate as the best constant, wire or inverter: inputs (n, in), the others (n, out)."""
-    slope = gradient[:, gates].double()
+    slope = gradient[:, gates]
     on_a, on_b = ((slope * inputs[:, wires]).sum(0) for wires in layer.wires()[:, gates])
     total, now = slope.sum(0), (slope * bits[:, gates]).sum(0)
     tables = torch.tensor([CONST0, CONST1, BUF_A, NOT_A, BUF_B, NOT_B])
     values = [torch.zeros_like(total), total, on_a, total - on_a, on_b, total - on_b]
     effects, best = (torch.stack(values) - now).min(0)
-    return _Candidates(layer, gates, tables[best], effects, 1.0)
+    return _Candidates(layer, gates, effects, 1.0, tables[best].__getitem__)
 
 
 def _replace(candidates: list[_Candidates], cells: float) -> int:
@@ -171,7 +193,7 @@ def _replace(candidates: list[_Candidates], cells: float) -> int:
     chosen = torch.zeros(len(order), dtype=torch.bool).index_fill(0, order[:count], True)
     for one in candidates:
         mine, others = chosen[: len(one.gates)], chosen[len(one.gates) :]
-        make_certain(one.layer, one.gates[mine], one.tables[mine])
+        make_certain(one.layer, one.gates[mine], one.tables(mine))
         chosen = others
     return count
 
