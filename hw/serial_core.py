@@ -48,7 +48,7 @@ class SerialCore(Component):
         if readout.kind == "class":
             out_width = max((readout.n_classes - 1).bit_length(), 1)
         else:
-            out_width = readout.n_classes * design.width
+            out_width = readout.n_classes * design.form.width
         for what, width in (("input", in_width), ("output", out_width)):
             if not 1 <= width <= MAX_WIDTH:
                 raise DesignError(
@@ -159,7 +159,9 @@ class RowCounter(Component):
                 "row": In(range(max(design.rows, 2))),
                 "active": In(1),
                 "enable": In(1),
-                "payload": Out(index_bits if self.is_class else readout.n_classes * design.width),
+                "payload": Out(
+                    index_bits if self.is_class else readout.n_classes * design.form.width
+                ),
                 "done": Out(1),
             }
         )
@@ -171,7 +173,7 @@ class RowCounter(Component):
         m.d.comb += popcount.bits.eq(self.bits)
 
         # Stage 1: the row's bits at their weight. Only marked rows differ from the plain case.
-        weighted = Signal(design.width)
+        weighted = Signal(design.form.width)
         ends = Signal()
         ends_class = np.append(np.diff(design.klass) != 0, True)
         m.d.comb += weighted.eq(popcount.count)
@@ -181,7 +183,7 @@ class RowCounter(Component):
                     m.d.comb += weighted.eq(popcount.count << column)
         with m.Switch(self.row), m.Case(*np.flatnonzero(ends_class).tolist()):
             m.d.comb += ends.eq(1)
-        amount = Signal(design.width)
+        amount = Signal(design.form.width)
         counting, ends_1, final_1 = Signal(), Signal(), Signal()
         with m.If(self.enable):
             m.d.sync += [
@@ -192,12 +194,12 @@ class RowCounter(Component):
             ]
 
         # Stage 2: the score of the class; its first row starts from the constant.
-        score = Signal(design.width)
+        score = Signal(design.form.width)
         fresh = Signal(init=1)
-        klass = Signal(range(max(len(design.constant), 2)))
-        start = Signal(design.width)
+        klass = Signal(range(max(len(design.form.constant), 2)))
+        start = Signal(design.form.width)
         with m.Switch(klass):
-            for index, constant in enumerate(design.constant.tolist()):
+            for index, constant in enumerate(design.form.constant.tolist()):
                 with m.Case(index):
                     m.d.comb += start.eq(constant)
         ends_2, final_2 = Signal(), Signal()
@@ -209,14 +211,14 @@ class RowCounter(Component):
                     m.d.sync += klass.eq(Mux(final_1, 0, klass + 1))
 
         # Stage 3: the best class so far, or all scores.
-        best = Signal(design.width, reset_less=True)
+        best = Signal(design.form.width, reset_less=True)
         rank = Signal.like(klass)
         with m.If(self.enable):
             m.d.sync += self.done.eq(final_2)
             with m.If(ends_2):
                 m.d.sync += rank.eq(Mux(final_2, 0, rank + 1))
                 if not self.is_class:
-                    m.d.sync += self.payload.eq(Cat(self.payload, score)[design.width :])
+                    m.d.sync += self.payload.eq(Cat(self.payload, score)[design.form.width :])
                 else:
                     # Strictly greater: at a tie the lower index stays.
                     with m.If((rank == 0) | (score > best)):

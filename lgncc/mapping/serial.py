@@ -31,21 +31,26 @@ class SerialDesign:
         `bits_a_cycle`, the row that is counted first lowest; outputs: that row. Where `load` is 1,
         the next state is the readout's terms, else it is the state one row down, zeros coming in
         from above.
+    form: the words to count. place: int32 (T,), the state bit that each term is loaded into; all
+        others are loaded with 0.
+    row: int32 (n_state,), the row of each state bit, and lane: int32 (n_state,), its place there.
     klass, column: int32 (rows,), what each row counts for: 2**column a bit, for that class. Rows
         are in the order of the classes; every class has one.
-    constant: int64 (C,), what each class starts from. width: bits of a score. See NormalForm.
     """
 
     model: LogicModel
     luts: Netlist
     bits_a_cycle: int
+    form: NormalForm
+    place: Ids
+    row: Ids
+    lane: Ids
     klass: Ids
     column: Ids
-    constant: Integers
-    width: int
 
     def __post_init__(self) -> None:
-        freeze(self, klass=np.int32, column=np.int32, constant=np.int64)
+        names = ("place", "row", "lane", "klass", "column")
+        freeze(self, **dict.fromkeys(names, np.int32))
 
     @property
     def rows(self) -> int:
@@ -92,10 +97,12 @@ def map_serial(model: LogicModel, bits_a_cycle: int, k: int = 4) -> SerialDesign
         model=model,
         luts=map_luts(sequential, k),
         bits_a_cycle=bits_a_cycle,
+        form=form,
+        place=register[place],
+        row=np.flatnonzero(exists) // bits_a_cycle,
+        lane=np.flatnonzero(exists) % bits_a_cycle,
         klass=klass,
         column=column,
-        constant=form.constant,
-        width=form.width,
     )
 
 

@@ -25,13 +25,13 @@ def step(design, state, vector, load):
 def counted(design, vector):
     """Words of the classes: loaded once, then row after row, as the hardware counts them."""
     state = step(design, [0] * design.luts.n_state, vector, 1)
-    words = design.constant.tolist()
+    words = design.form.constant.tolist()
     for klass, column in zip(design.klass.tolist(), design.column.tolist(), strict=True):
         row = [state[node - design.luts.first_state] for node in design.luts.outputs.tolist()]
         words[klass] += sum(row) << column
         state = step(design, state, 0, 0)
     assert not any(state), "nothing is left behind the last row"
-    return [word % (1 << design.width) for word in words]
+    return [word % (1 << design.form.width) for word in words]
 
 
 def expected(model, sample):
@@ -49,7 +49,7 @@ def check(model, samples, bits_a_cycle):
     for vector, sample in zip(vectors_of(model, samples), samples, strict=True):
         words, scores = counted(design, vector), expected(model, sample)
         if model.readout.kind == "scores":
-            assert words == [score % (1 << design.width) for score in scores]
+            assert words == [score % (1 << design.form.width) for score in scores]
         else:  # all words differ from the scores by one number
             assert len({word - score for word, score in zip(words, scores, strict=True)}) == 1
     return design
