@@ -228,8 +228,10 @@ def _evaluate(blocks: Blocks, members: Integers, variables: int, words: int) -> 
     fanin, table = blocks.fanin[_gates(blocks, members)], blocks.table[_gates(blocks, members)]
     each = np.arange(len(members))
     for gate in range(n_gates):
-        fanins = [value[local, each] for local in fanin[:, gate].T]
-        value[2 + gate] = _look_up(table[:, gate], fanins)
+        slots = fanin[:, gate].T
+        # Trailing fanins that are constant 0 never reach the table's higher rows.
+        used = slots[: np.flatnonzero(slots.any(axis=1)).max(initial=-1) + 1]
+        value[2 + gate] = _look_up(table[:, gate], [value[local, each] for local in used])
     return value
 
 
@@ -239,7 +241,7 @@ def _look_up(table: Tables, fanins: list[Words]) -> Words:
     level = (rows * ALL_ONES).T[:, :, None]  # a table row each, (2**k, gates, 1)
     for select in reversed(fanins):
         clear, set_ = np.split(level, 2)
-        level = (select & set_) | (~select & clear)
+        level = clear ^ (select & (clear ^ set_))
     result: Words = level[0]
     return result
 
@@ -259,10 +261,13 @@ def _sums(blocks: Blocks, members: Integers, value: Words) -> list[Words]:
         bit = value[first, each] ^ value[second, each]
         shift, ones = blocks.shift[bits[:, index]], total[index >= n_inputs]
         carry = np.zeros_like(bit)
-        for column in range(shape[0]):
-            carry = np.where((shift == column)[:, None], bit, carry)
-            carry[column >= columns] = 0
+        for column in range(int(shift.min()), shape[0]):
+            enters = shift == column
+            if enters.any():
+                carry = bit if enters.all() else np.where(enters[:, None], bit, carry)
             ones[column], carry = ones[column] ^ carry, ones[column] & carry
+    for ones in total:
+        ones[np.arange(shape[0])[:, None] >= columns] = 0
     return total
 
 
