@@ -7,9 +7,11 @@ from typing import Annotated
 
 import typer
 
-from lgncc.console import existing, stderr, stdout
+from lgncc.console import Steps, existing, stderr, stdout
 
 BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
+SIMULATED = "sim"
+
 Rate = Annotated[float, typer.Option(help="Probability of a byte, in either direction.")]
 
 
@@ -24,7 +26,10 @@ def run(
     data: Annotated[Path, typer.Option(help="NPZ with x (n, features) and optionally y (n,).")],
     port: Annotated[
         str | None,
-        typer.Option(envvar="LGNCC_PORT", help="Serial port. Default: the board is looked for."),
+        typer.Option(
+            envvar="LGNCC_PORT",
+            help="Serial port; `sim` simulates the board. Default: the board is looked for.",
+        ),
     ] = None,
     out: Annotated[
         Path | None, typer.Option(help="Write the board's answers: .npz or .csv.")
@@ -34,6 +39,8 @@ def run(
     ] = False,
 ) -> None:
     """Stream a data set through a board and compare its answers with the golden model."""
+    from contextlib import ExitStack
+
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
     from rich.text import Text
 
@@ -41,20 +48,25 @@ def run(
     from lgncc.host.board import open_board
     from lgncc.host.run import require_format, run_data
 
-    class Rate(ProgressColumn):
+    class Speed(ProgressColumn):
         def render(self, task: object) -> Text:
             return Text(f"{getattr(task, 'speed', None) or 0:,.0f} samples/s")
 
     if out is not None:
         require_format(out)
     samples = load_data(data)
-    with open_board(existing(build_dir), port, stderr.print) as board:
-        columns = (TextColumn(board.client.path), BarColumn(), MofNCompleteColumn(), Rate())
-        with Progress(
-            *columns, console=stderr, transient=True, disable=not stderr.is_terminal
-        ) as bar:
-            task = bar.add_task("", total=len(samples.x))
-            report = run_data(board, samples, out, lambda done: bar.update(task, completed=done))
+    with ExitStack() as stack:
+        if port == SIMULATED:
+            from lgncc.sim.simboard import running
+
+            with Steps() as steps:
+                steps("compile the board for Verilator")
+                port = stack.enter_context(running(existing(build_dir))).port
+        board = stack.enter_context(open_board(existing(build_dir), port, stderr.print))
+        columns = (TextColumn(board.client.path), BarColumn(), MofNCompleteColumn(), Speed())
+        bar = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
+        task = stack.enter_context(bar).add_task("", total=len(samples.x))
+        report = run_data(board, samples, out, lambda done: bar.update(task, completed=done))
     if as_json:
         print(report.to_json())
     else:
@@ -73,7 +85,6 @@ def simboard(
     seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
 ) -> None:
     """Run a build's top level in Verilator behind a pseudo-terminal, until interrupted."""
-    from lgncc.console import Steps
     from lgncc.host.build import load_build
     from lgncc.sim.simboard import LineFaults, become, build_simboard, command
 
@@ -95,7 +106,6 @@ def program(
     ] = None,
 ) -> None:
     """Load a build's bitstream with the board's own programmer."""
-    from lgncc.console import Steps
     from lgncc.flow.program import program_board
 
     with Steps() as steps:

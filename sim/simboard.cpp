@@ -154,6 +154,9 @@ class Board {
             // Nothing has moved for long: the design sleeps as well, until a byte comes.
             if (cycles - last_active > idle_cycles) {
                 pollfd wanted{terminal.master, POLLIN, 0};
+                awake_cycles += last_busy - first_busy;
+                first_busy = last_busy = 0;
+                sleeps++;
                 poll(&wanted, 1, -1);
                 last_active = base_cycles = cycles;
                 base_time = clock::now();
@@ -167,13 +170,14 @@ class Board {
         }
     }
 
+    // awake_cycles: from the first to the last bit on the line between two sleeps, summed up.
     void report() const {
-        const uint64_t span = last_busy > first_busy ? last_busy - first_busy : 0;
         std::printf(
-            "{\"cycles\": %llu, \"busy_span_cycles\": %llu, \"bytes_to_board\": %llu, "
-            "\"bytes_to_host\": %llu, \"faults\": %llu}\n",
-            (unsigned long long)cycles, (unsigned long long)span, (unsigned long long)sent,
-            (unsigned long long)heard,
+            "{\"cycles\": %llu, \"awake_cycles\": %llu, \"sleeps\": %llu, "
+            "\"bytes_to_board\": %llu, \"bytes_to_host\": %llu, \"faults\": %llu}\n",
+            (unsigned long long)cycles,
+            (unsigned long long)(awake_cycles + last_busy - first_busy),
+            (unsigned long long)sleeps, (unsigned long long)sent, (unsigned long long)heard,
             (unsigned long long)(to_board.injected + to_host.injected));
     }
 
@@ -184,6 +188,7 @@ class Board {
     std::deque<uint8_t> waiting;   // for the board
     std::deque<uint8_t> answered;  // for the host
     uint64_t cycles = 0, sent = 0, heard = 0, first_busy = 0, last_busy = 0;
+    uint64_t awake_cycles = 0, sleeps = 0;
 
     // Bytes from and to the terminal, as far as it goes without waiting.
     void exchange() {
@@ -223,7 +228,8 @@ class Board {
             if (receiver.bit >= 0) last_busy = cycles;
             return receiver.bit >= 0;
         }
-        if (!sent++) first_busy = cycles;
+        sent++;
+        if (!first_busy) first_busy = cycles;
         const uint8_t byte = waiting.front();
         waiting.pop_front();
         bit_time(false);

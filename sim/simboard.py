@@ -75,18 +75,20 @@ def build_simboard(build: Build) -> Path:
         home = folder / f"{PROGRAM}-{digest(*settings, SOURCE.read_bytes(), text)}"
         if (home / PROGRAM).is_file():
             return home / PROGRAM
-        for outdated in folder.glob(f"{PROGRAM}-*"):
-            if outdated.is_dir():
-                shutil.rmtree(outdated)
+        for outdated in folder.glob(f"{PROGRAM}-*/"):
+            shutil.rmtree(outdated)
+        runtime = folder / f"runtime-{digest(*settings)}"
         # Not in `folder`: make cannot build where a space is in the path.
         with TemporaryDirectory(prefix="lgncc-simboard-") as name:
             scratch = Path(name)
             (scratch / "design.v").write_bytes(text)
             shutil.copy(SOURCE, scratch)
-            changes = {
-                **environment(verilator),
-                "MAKEFLAGS": f"{run_cocotb.MAKE_VARIABLES} {OPTIMIZATION}",
-            }
+            (scratch / "obj").mkdir()
+            # Most of a small design's build is Verilator's runtime: its objects are kept.
+            kept = [shutil.copy(file, scratch / "obj") for file in runtime.glob("*.o")]
+            flags = [run_cocotb.MAKE_VARIABLES, OPTIMIZATION]
+            flags += [run_cocotb.COMPILED_RUNTIME] if kept else []
+            changes = {**environment(verilator), "MAKEFLAGS": " ".join(flags)}
             words = [f"{key}={value}" for key, value in changes.items()]
             env = Tool("verilator", ("env", *words, *verilator.argv), verilator.version, "")
             run_tool(
@@ -96,6 +98,7 @@ def build_simboard(build: Build) -> Path:
                 cwd=scratch,
                 timeout_s=BUILD_TIMEOUT_S,
             )
+            keep((scratch / "obj").glob("verilated*.o"), runtime)
             keep([scratch / "obj" / PROGRAM], home)
     return home / PROGRAM
 

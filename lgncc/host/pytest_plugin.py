@@ -59,7 +59,8 @@ def pytest_itemcollected(item: pytest.Item) -> None:
         return
     if item.get_closest_marker(MARKER) and "board" not in names:
         names.insert(0, "board")
-    if "board" in names:  # one process has the port: pytest-xdist keeps a group together
+    # One process has the port: pytest-xdist, if it is there, keeps a group together.
+    if "board" in names and item.config.pluginmanager.hasplugin("xdist"):
         item.add_marker(pytest.mark.xdist_group(MARKER))
 
 
