@@ -59,7 +59,7 @@ def parity_network(
 
 
 PARITY_WIDTHS = (16, 8)
-PARITY_SETTINGS = Settings((Phase(20, 0.1),), batch=64, patience=8)
+PARITY_SETTINGS = Settings((Phase(20, 0.1),), batch=64, patience=6)
 
 # Digits by rows: a row of 8 pixels is a step, and the digit is known at the last one.
 
