@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Literal
 
 from lgncc.emit.aiger import to_aiger
+from lgncc.emit.c import to_c
 from lgncc.errors import InputError
 from lgncc.facts import GivenFacts
 from lgncc.frontends import load
@@ -17,7 +18,7 @@ from lgncc.passes.inputs import PruneInputs
 from lgncc.passes.pipeline import PASSES, Application, Optimized, choose_pipeline, optimize
 from lgncc.storage import replacing, save_model
 
-Format = Literal["verilog", "rtlil", "aiger", "npz"]
+Format = Literal["verilog", "rtlil", "aiger", "c", "npz"]
 
 
 def export_model(
@@ -48,15 +49,17 @@ def export_model(
     optimized = optimize(model, pipeline, prove=prove, on_pass=dump)
     notice(f"write {format}")
     with replacing(out) as temporary:
-        _write(optimized.model, temporary, format)
+        _write(optimized.model, temporary, format, out.stem)
     return optimized
 
 
-def _write(model: LogicModel, path: Path, format: Format) -> None:
+def _write(model: LogicModel, path: Path, format: Format, name: str) -> None:
     if format == "npz":
         save_model(model, path)
     elif format == "aiger":
         path.write_bytes(to_aiger(model.netlist))
+    elif format == "c":
+        path.write_text(to_c(model, name))
     else:
         from lgncc.emit.core import core_rtlil, core_verilog
         from lgncc.hw.core import Core
