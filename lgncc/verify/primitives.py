@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Container, Mapping
 from dataclasses import dataclass, field
 
-K = 4
-WIRE = 0xAAAA  # the first fanin
-MAJORITY = 0xE8E8
+MAJORITY = 0xE8
 
 
 @dataclass(frozen=True)
 class Primitive:
-    """A cell with one output. table: its function, or the parameter that holds it.
+    """A cell with one output. table: a LUT's function, or the parameter that holds it.
 
     inputs: pins, the lowest bit of the row first. A flip-flop (`clock` is a pin) passes its one
     input on at a rising edge where `enable` is 1; its other pins and its parameters must be as
@@ -21,7 +19,7 @@ class Primitive:
 
     inputs: tuple[str, ...]
     output: str
-    table: str | int
+    table: str | int = 0
     clock: str = ""
     enable: str = ""
     tied: Mapping[str, str] = field(default_factory=dict)
@@ -32,7 +30,7 @@ PRIMITIVES: tuple[tuple[str, Primitive], ...] = (
     # iCE40
     ("SB_LUT4", Primitive(("I0", "I1", "I2", "I3"), "O", "LUT_INIT")),
     ("SB_CARRY", Primitive(("I0", "I1", "CI"), "CO", MAJORITY)),
-    ("SB_DFFE", Primitive(("D",), "Q", WIRE, clock="C", enable="E")),
+    ("SB_DFFE", Primitive(("D",), "Q", clock="C", enable="E")),
     # ECP5
     ("LUT4", Primitive(("A", "B", "C", "D"), "Z", "INIT")),
     (
@@ -40,7 +38,6 @@ PRIMITIVES: tuple[tuple[str, Primitive], ...] = (
         Primitive(
             ("DI",),
             "Q",
-            WIRE,
             clock="CLK",
             enable="CE",
             tied={"LSR": "0"},
@@ -49,7 +46,7 @@ PRIMITIVES: tuple[tuple[str, Primitive], ...] = (
     ),
     # Gowin, whose LUT4 has other pins than that of ECP5
     *((f"LUT{n}", Primitive(("I0", "I1", "I2", "I3")[:n], "F", "INIT")) for n in range(1, 5)),
-    ("DFFE", Primitive(("D",), "Q", WIRE, clock="CLK", enable="CE")),
+    ("DFFE", Primitive(("D",), "Q", clock="CLK", enable="CE")),
 )
 """By the type of the cell, and where that is not enough by its output pin."""
 
