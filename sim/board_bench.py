@@ -14,6 +14,7 @@ from zlib import crc32
 import cocotb
 
 from lgncc.host.frames import (
+    BITS_A_BYTE,
     ERROR_CODES,
     IDENT,
     PROTOCOL_VERSION,
@@ -35,7 +36,7 @@ from lgncc.sim.board_frames import (
     wire,
 )
 from lgncc.sim.job import Job, RefutedError
-from lgncc.sim.uart import BITS_A_BYTE, Line, byte_levels
+from lgncc.sim.uart import Line, byte_levels
 
 RATES = (0.985, 1.015)
 """Of the host's baud rate: each end may be 2 % off (hw/uart.py), rounding not counted."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from random import Random
 
-from lgncc.host.frames import ErrorCode, FrameType
-from lgncc.sim.uart import BITS_A_BYTE, byte_levels
+from lgncc.host.frames import BITS_A_BYTE, ErrorCode, FrameType
+from lgncc.sim.uart import byte_levels
 
 IDENT_REQUEST = bytes.fromhex("c0 02 00 00 00 97 17 4d 8b c0")
 """The protocol's own example: IDENT, seq 0."""

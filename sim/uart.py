@@ -17,8 +17,6 @@ from lgncc.host.frames import Decoder, Frame, FrameError, FrameType
 CLOCK_STEPS = 200
 """Time steps of a clock cycle: enough that a rate can be off by half a percent."""
 
-BITS_A_BYTE = 10
-
 
 def byte_levels(data: Iterable[int]) -> list[int]:
     """Line levels, one a bit time: a start bit, eight data bits, lowest first, a stop bit."""

@@ -8,12 +8,10 @@ from pathlib import Path
 from zlib import crc32
 
 from lgncc.errors import InputError
-from lgncc.host.frames import BUILD_ID_BYTES, bytes_for
+from lgncc.host.frames import BITS_A_BYTE, BUILD_ID_BYTES, bytes_for
 from lgncc.model import LogicModel
 from lgncc.sim.vectors import AnswerFormat
 from lgncc.storage import load_model
-
-BITS_A_BYTE = 10  # 8N1: start, eight data bits, stop
 
 
 @dataclass(frozen=True, eq=False)
@@ -56,6 +54,11 @@ class Build:
 def load_build(folder: Path) -> Build:
     """Read a build folder. Raises InputError, naming the file, where it is none."""
     model = load_model(folder / "model.npz")
+    if model.netlist.n_state:
+        raise InputError(
+            f"{folder}: the network has state, and the link asks again what it may have been "
+            "answered: a step would be taken twice.\n  It runs networks without state only, so far."
+        )
     # The optimized model only says how wide the core's fields are, never what is in them.
     answer = AnswerFormat.of(load_model(folder / "optimized_model.npz"))
     path = folder / "design.json"

@@ -29,6 +29,7 @@ CRC = Struct("<I")
 OVERHEAD = HEADER.size + CRC.size
 MAX_PAYLOAD = 0xFFFF
 ENDS = 2  # an END before and after a frame
+BITS_A_BYTE = 10  # of a UART, 8N1: start, eight data bits, stop
 
 IDENT = Struct("<B8sHHB")  # protocol version, build id, input bits, output bits, features
 BUILD_ID_BYTES = 8
@@ -62,6 +63,11 @@ ERROR_CODES: dict[int, str] = {
     ErrorCode.TYPE: "unknown type",
     ErrorCode.WIRE: "overrun, UART framing error or malformed escape",
 }
+
+
+def frame_bytes(payload_bytes: int) -> int:
+    """Bytes of a frame on the wire, without escapes, which random data makes 1 % longer."""
+    return ENDS + OVERHEAD + payload_bytes
 
 
 def bytes_for(bits: int) -> int:

@@ -13,9 +13,9 @@ import numpy as np
 from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
 from lgncc.host.board import Answers, ConnectedBoard, require_golden
-from lgncc.host.build import BITS_A_BYTE, Build
+from lgncc.host.build import Build
 from lgncc.host.client import Progress
-from lgncc.host.frames import ENDS, OVERHEAD
+from lgncc.host.frames import BITS_A_BYTE, bytes_for, frame_bytes
 from lgncc.storage import replacing
 
 FORMATS = (".npz", ".csv")
@@ -52,9 +52,9 @@ class RunReport:
 
 def line_samples_per_s(build: Build) -> float:
     """What the baud rate allows: the longer of request and response, without escapes."""
-    in_bytes = -(-build.in_width // 8)
-    longest = ENDS + OVERHEAD + max(in_bytes, build.out_bytes)
-    return build.baud / (BITS_A_BYTE * longest)
+    request = frame_bytes(bytes_for(build.in_width))
+    response = frame_bytes(build.out_bytes) + build.core_bytes
+    return build.baud / (BITS_A_BYTE * max(request, response))
 
 
 def require_format(path: Path) -> None:

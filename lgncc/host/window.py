@@ -15,14 +15,13 @@ import numpy.typing as npt
 
 from lgncc.host.frames import (
     END,
-    ENDS,
-    OVERHEAD,
     Decoder,
     Frame,
     FrameError,
     FrameType,
     checksum,
     encode,
+    frame_bytes,
 )
 
 SEQS = 256
@@ -57,9 +56,8 @@ class Window:
         self.sendings = 0
         self.faults = 0
         """Received frames that were no answer: damaged, ERRORs, or answers to nobody."""
-        response = ENDS + OVERHEAD + out_bytes
-        self._pace = int(CLOCK_TOLERANCE * (response + core_bytes)) + 1
-        longest = max(ENDS + OVERHEAD + in_bytes, self._pace)
+        self._pace = int(CLOCK_TOLERANCE * (frame_bytes(out_bytes) + core_bytes)) + 1
+        longest = max(frame_bytes(in_bytes), self._pace)
         self.size = min(max(OPEN_BYTES // longest, 2), MAX_OPEN)
         self._payloads = payloads
         self._key = key

@@ -4,16 +4,13 @@ from __future__ import annotations
 
 from lgncc.boards import Board
 from lgncc.emit.board import BoardDesign
-from lgncc.host.frames import OVERHEAD, bytes_for
+from lgncc.host.frames import BITS_A_BYTE, bytes_for, frame_bytes
 from lgncc.report.build_report import CoreAndLink
-
-BITS_A_BYTE = 10  # 8N1: start, eight data bits, stop
-ENDS = 2  # an END before and after a frame
 
 
 def frame_seconds(payload_bits: int, board: Board) -> float:
     """Seconds of a frame on the wire, without escapes, which random data makes 1 % longer."""
-    return (ENDS + OVERHEAD + bytes_for(payload_bits)) * BITS_A_BYTE / board.uart.baud
+    return frame_bytes(bytes_for(payload_bits)) * BITS_A_BYTE / board.uart.baud
 
 
 def latency_us(design: BoardDesign, board: Board) -> CoreAndLink:
@@ -24,9 +21,11 @@ def latency_us(design: BoardDesign, board: Board) -> CoreAndLink:
 
 
 def throughput_samples_per_s(design: BoardDesign, board: Board) -> CoreAndLink:
-    """One vector an interval; over the link both ways at once, so the longer frame counts."""
+    """One vector an interval; over the link both ways at once, one vector in the core."""
     interval = design.core.initiation_interval / board.clock.hz
-    return CoreAndLink(core=1 / interval, link=1 / max(*_frames(design, board), interval))
+    latency = design.core.latency_cycles / board.clock.hz
+    request, response = _frames(design, board)
+    return CoreAndLink(core=1 / interval, link=1 / max(request, response + latency))
 
 
 def _frames(design: BoardDesign, board: Board) -> tuple[float, float]:

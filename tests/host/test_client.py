@@ -21,7 +21,8 @@ from lgncc.errors import DesignError, EnvironmentLacksError
 from lgncc.golden import predict
 from lgncc.host import client, port
 from lgncc.host.board import open_board
-from lgncc.host.build import BITS_A_BYTE, load_build
+from lgncc.host.build import load_build
+from lgncc.host.frames import BITS_A_BYTE
 from lgncc.host.port import Port
 from lgncc.host.run import line_samples_per_s
 from lgncc.sim.simboard import LineFaults, running
