@@ -31,9 +31,9 @@ def ours(kind, arity, **options):
     return torch.nn.Sequential(*layers, nn.GroupSum(CLASSES, 30.0))
 
 
-def theirs(kind, arity):
+def torchlogix_network(kind, arity, sizes=SIZES):
     options = {"parametrization": {"walsh": "warp"}.get(kind, kind), "lut_rank": arity}
-    layers = [torchlogix_layers.LogicDense(*size, **options) for size in SIZES]
+    layers = [torchlogix_layers.LogicDense(*size, **options) for size in sizes]
     return torch.nn.Sequential(*layers, torchlogix_layers.GroupSum(CLASSES, 30.0))
 
 
@@ -48,23 +48,33 @@ def step(model, x, y):
     return middle - start, end - middle
 
 
-def main(rounds=5):
+def best_times(models, features, rounds):
+    """Processor milliseconds (forward, backward) of each of the named models, turn by turn.
+
+    On one thread, the best of the rounds.
+    """
+    threads = torch.get_num_threads()
     torch.set_num_threads(1)
     generator = torch.Generator().manual_seed(0)
-    x = torch.randint(2, (BATCH, SIZES[0][0]), generator=generator).float()
+    x = torch.randint(2, (BATCH, features), generator=generator).float()
     y = torch.randint(CLASSES, (BATCH,), generator=generator)
+    times = {name: [] for name in models}
+    for _ in range(rounds):
+        for name, model in models.items():
+            times[name].append(step(model, x, y))
+    torch.set_num_threads(threads)
+    return {
+        name: tuple(1e3 * min(part) for part in zip(*each, strict=True))
+        for name, each in times.items()
+    }
+
+
+def main(rounds=5):
     print(f"best of {rounds}, milliseconds forward + backward")
     for kind, arity in KINDS:
         models = {"ours": ours(kind, arity), "gumbel": ours(kind, arity, gumbel=True)}
-        models["torchlogix"] = theirs(kind, arity)
-        times = {name: [] for name in models}
-        for _ in range(rounds):
-            for name, model in models.items():
-                times[name].append(step(model, x, y))
-        best = {
-            name: [1e3 * min(part) for part in zip(*each, strict=True)]
-            for name, each in times.items()
-        }
+        models["torchlogix"] = torchlogix_network(kind, arity)
+        best = best_times(models, SIZES[0][0], rounds)
         shown = ", ".join(f"{name} {f:.1f} + {b:.1f}" for name, (f, b) in best.items())
         ratio = sum(best["torchlogix"]) / sum(best["ours"])
         print(f"{kind} {arity}: {shown}; torchlogix / ours {ratio:.1f}", flush=True)
