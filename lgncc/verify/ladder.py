@@ -17,6 +17,8 @@ from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.storage import load_design
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
+from lgncc.verify.hdl import RUNG as HDL_RUNG
+from lgncc.verify.hdl import check_hdl
 from lgncc.verify.mapped import RUNG as MAPPING_RUNG
 from lgncc.verify.mapped import check_mapped
 from lgncc.verify.rtl import BOARD_RUNG, CORE_RUNG, check_board, check_core
@@ -79,18 +81,35 @@ def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung
     return check_mapped(design)
 
 
+def check_verilog(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "hdl": the LUTs as Verilog text, in the core's file and in the board's."""
+    design = _mapped_design(build_dir)
+    if design is None:
+        return Rung(HDL_RUNG, "skipped", NOT_MAPPED)
+    notice("prove the Verilog")
+    rungs = [
+        check_hdl(design, build_dir / name, _register_ranks(build_dir))
+        for name in ("core.v", "board.v")
+    ]
+    detail = f"core.v and board.v alike: {rungs[0].detail}"
+    return Rung(HDL_RUNG, "proved", detail, sum(rung.seconds for rung in rungs))
+
+
 def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     """Rung "synthesis": what was placed and routed is the LUTs, registers included."""
     design = _mapped_design(build_dir)
     if design is None:
         return Rung(SYNTHESIS_RUNG, "skipped", NOT_MAPPED)
     notice("prove the synthesis")
+    return check_synthesized(design, build_dir / SYNTHESIZED, _register_ranks(build_dir))
+
+
+def _register_ranks(build_dir: Path) -> int:
     path = build_dir / "design.json"
     try:
-        ranks = int(json.loads(path.read_text())["register_ranks"])
+        return int(json.loads(path.read_text())["register_ranks"])
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
-    return check_synthesized(design, build_dir / SYNTHESIZED, ranks)
 
 
 def _mapped_design(build_dir: Path) -> MappedDesign | None:
@@ -107,6 +126,7 @@ def _same(ours: object, theirs: object) -> bool:
 RUNGS: dict[str, Check] = {
     "passes": check_passes,
     MAPPING_RUNG: check_mapping,
+    HDL_RUNG: check_verilog,
     SYNTHESIS_RUNG: check_synthesis,
     CORE_RUNG: check_core,
     BOARD_RUNG: check_board,

@@ -32,7 +32,7 @@ def finished(folder, before, after):
 
 
 def test_the_rungs_are_climbed_from_the_model_to_the_board():
-    assert list(RUNGS) == ["passes", "mapping", "synthesis", "rtl", "board rtl"]
+    assert list(RUNGS) == ["passes", "mapping", "hdl", "synthesis", "rtl", "board rtl"]
 
 
 def test_passes_are_proved_again(tmp_path):
@@ -73,7 +73,7 @@ def test_luts_of_another_model_are_refuted_though_they_are_right_in_themselves(t
         climb(mapped(tmp_path, model, design), "mapping", None, silent)
 
 
-@pytest.mark.parametrize("rung", ["mapping", "synthesis"])
+@pytest.mark.parametrize("rung", ["mapping", "hdl", "synthesis"])
 def test_a_build_of_gates_has_no_mapping_to_prove(tmp_path, rung):
     model = small_model()
     (found,) = climb(finished(tmp_path, model, model), rung, None, silent)
@@ -93,9 +93,7 @@ def test_a_changed_encoder_or_readout_is_refuted(tmp_path, part):
 
 
 def test_an_unknown_rung_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(
-        InputError, match=r"--rung rtll: .* 'passes', 'mapping', 'synthesis', 'rtl', 'board rtl'"
-    ):
+    with pytest.raises(InputError, match=r"--rung rtll: .* 'mapping', 'hdl', 'synthesis', 'rtl'"):
         climb(tmp_path, "rtll", None, silent)
 
 
