@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from itertools import product
 from typing import NamedTuple
 
 from lgncc.mapping.ledger import Ledger
@@ -26,6 +27,17 @@ class Ghost(NamedTuple):
     node: int
     table: int
     literals: tuple[int, ...]
+
+
+class Leaf(NamedTuple):
+    """A logical bit that is a ghost; level: of the later of its fanins."""
+
+    level: int
+    bit: int
+    ghost: Ghost
+
+
+Term = Plain | Leaf
 
 
 class Pair(NamedTuple):
@@ -89,6 +101,31 @@ class _Ready:
         return solid + [self.ghosts.pop() for _ in range(n_ghosts)]
 
 
+# Sum, x, y to the carry of x, y and a third bit.
+CARRY_OF_SUM = sum(
+    (x if x == y else s ^ x ^ y) << (s + 2 * x + 4 * y) for s, x, y in product((0, 1), repeat=3)
+)
+
+# The values of each of six variables, in the rows of a table.
+VARIABLES = tuple(sum(1 << row for row in range(64) if row >> i & 1) for i in range(6))
+ALL_ROWS = (1 << 64) - 1
+
+
+def _value(term: Term, nodes: list[int]) -> int:
+    """The term as a table over `nodes`, of 64 rows."""
+    if isinstance(term, Plain):
+        return VARIABLES[nodes.index(term.literal >> 1)] ^ (ALL_ROWS if term.literal & 1 else 0)
+    value = 0
+    variables = [VARIABLES[nodes.index(one >> 1)] for one in term.ghost.literals]
+    for row in range(1 << len(variables)):
+        if term.ghost.table >> row & 1:
+            product_ = ALL_ROWS
+            for index, variable in enumerate(variables):
+                product_ &= variable if row >> index & 1 else ~variable
+            value |= product_ & ALL_ROWS
+    return value
+
+
 class Column:
     """Merges until one bit is left: as early as possible, and only full LUTs while signals are
     still to come (`lgncc.mapping.merge` says why full is what counts).
@@ -126,6 +163,30 @@ class Column:
             now += 1
         return ready.plains[0] if ready.plains else None
 
+    def add(self, terms: tuple[Term, Term, Term]) -> Plain:
+        """Three leaves that read at most k nodes: their sum, a LUT over those; and the carry,
+        which may read the sum instead of one of them."""
+        nodes: list[int] = []
+        for term in terms:
+            read = (term.literal,) if isinstance(term, Plain) else term.ghost.literals
+            nodes += [one >> 1 for one in read if one >> 1 not in nodes]
+        values = [_value(term, nodes) for term in terms]
+        ones = (1 << (1 << len(nodes))) - 1
+        a, b, c = values
+        total = self._luts.lut((a ^ b ^ c) & ones, [2 * node for node in nodes])
+        level = max(term.level for term in terms) + 1
+        bit = self._ledger.bit(total, 0, *self._place)
+        ghosts = [term.ghost.node for term in terms if isinstance(term, Leaf)]
+        self.books.append(Book([term.bit for term in terms], [bit], [total, *ghosts]))
+        plains = [term.literal for term in terms if isinstance(term, Plain)]
+        if len(plains) == 2 and len(nodes) > 3:  # x, y and the sum say what the third was
+            carry = Carry(level + 1, CARRY_OF_SUM, (2 * total, *plains), len(self.books) - 1)
+        else:
+            table = (a & b | a & c | b & c) & ones
+            carry = Carry(level, table, tuple(2 * node for node in nodes), len(self.books) - 1)
+        self.carries.append(carry)
+        return Plain(level, bit, 2 * total)
+
     def _choose(self, ready: _Ready, waiting: int, start: Start) -> Shape | None:
         plains, pairs, full = len(ready.plains), ready.n_pairs, self._luts.k
         if plains + pairs < full:
@@ -136,10 +197,11 @@ class Column:
             return next(s for s in shapes if s.plains <= plains and s.pairs <= pairs)
         if not plains:
             return None
+        ghosts = len(ready.ghosts)
+        if ghosts and full == 4:
+            return _with_ghosts(plains, pairs - ghosts, ghosts, waiting)
         used = full - min(pairs, full - 1)
-        if ready.ghosts and plains >= 3 and full == 4:
-            used = 3  # each carry has room, for the ghost and for the next column
-        elif used % 2 == 0 and waiting and (plains - used) * (full - 1) < pairs + waiting:
+        if used % 2 == 0 and waiting and (plains - used) * (full - 1) < pairs + waiting:
             return None  # every later LUT of the tree wants a plain bit too
         return Shape(used, full - used)
 
@@ -200,3 +262,13 @@ class Column:
         if pair.ghost is None:
             return []
         return [self._luts.lut(pair.ghost.table, pair.ghost.literals), pair.ghost.node]
+
+
+def _with_ghosts(plains: int, solid: int, ghosts: int, waiting: int) -> Shape | None:
+    """At k = 4: the merge (1, 3) has no room for its second pair's ghost."""
+    if plains >= 3:
+        return Shape(3, 1)
+    if solid and solid + ghosts >= 3:
+        return Shape(1, 3)
+    # A tree LUT of three inputs wastes a third of one; building a ghost would cost one.
+    return Shape(1, min(ghosts + solid, 2))

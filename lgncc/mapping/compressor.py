@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
-from lgncc.mapping.column import Book, Carry, Column, Ghost, Pair, Plain
+from lgncc.mapping.column import Book, Carry, Column, Ghost, Leaf, Pair, Plain, Term
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
@@ -19,33 +20,22 @@ from lgncc.mapping.merge import Start, exclusive_or
 class Leaves:
     """The terms of a NormalForm as nodes of the mapped network.
 
-    A term is a plain bit, `literal`, or half of a pair. Of each pair (n,): its terms x and y,
-    `p` the node of x ^ y, and x: term x's literal, or where `ghost`, the function `table` of
-    the literals `fanin` (n, 2).
+    A term is a literal, or where `absorbed` the function `table` of two literals `fanin`, which
+    no LUT of the network is. Terms of a row of `triples` are added at once. Of a pair, x is a
+    term like others; y is p ^ x, and no more is said of it.
 
-    literal: int64 (T,), of plain terms and of each x that is not a ghost.
+    literal: int64 (T,); absorbed: bool (T,); table: uint64 (T,); fanin: int64 (T, 2);
+    triples: int32 (n, 3); x, y: int32 (m,), terms; p: int32 (m,), nodes.
     """
 
     literal: Integers
+    absorbed: Bits
+    table: Tables
+    fanin: Integers
+    triples: Ids
     x: Ids
     y: Ids
     p: Ids
-    ghost: Bits
-    table: Tables
-    fanin: Integers
-
-    @classmethod
-    def plain(cls, literal: Integers) -> Leaves:
-        none = np.zeros(0, np.int32)
-        return cls(
-            literal,
-            x=none,
-            y=none,
-            p=none,
-            ghost=none.astype(np.bool_),
-            table=none.astype(np.uint64),
-            fanin=np.zeros((0, 2), np.int64),
-        )
 
 
 class Words:
@@ -61,74 +51,97 @@ class Words:
         self.constants: list[int] = []
 
 
+class _Leaf(NamedTuple):
+    """What waits in a column: single bits, pairs, and triples to be added."""
+
+    signals: list[Plain | Pair]
+    triples: list[tuple[Term, Term, Term]]
+
+
 def compress(
     form: NormalForm, leaves: Leaves, level: Ids, luts: LutWriter, ledger: Ledger
 ) -> Words:
     """Write the compressors of every class. level: int32 (nodes,), of the network's nodes."""
     words = Words(form)
-    signals = _leaf_signals(form, leaves, level, ledger, words)
+    columns = _leaf_columns(form, leaves, level.tolist(), ledger, words)
     for klass in range(len(form.constant)):
         arrived: list[Plain | Pair] = []
         for column in range(form.width):
-            arrived += signals[klass][column]
-            above = signals[klass][column + 1] if column + 1 < form.width else None
             one = int(form.constant[klass]) >> column & 1 == 1
-            bit, arrived = _column(arrived, above, one, (klass, column), luts, ledger, words)
+            last = column + 1 == form.width
+            place = (klass, column)
+            own = columns[klass][column]
+            bit, arrived = _column(arrived, own, one, place, last, luts, ledger, words)
             if bit is not None:
                 words.bit[klass, column] = bit.bit
                 words.literal[klass, column] = bit.literal
     return words
 
 
-def _leaf_signals(
-    form: NormalForm, leaves: Leaves, level: Ids, ledger: Ledger, words: Words
-) -> list[list[list[Plain | Pair]]]:
+def _leaf_columns(
+    form: NormalForm, leaves: Leaves, levels: list[int], ledger: Ledger, words: Words
+) -> list[list[_Leaf]]:
     """The leaves of each class and column, entered in the ledger."""
-    signals: list[list[list[Plain | Pair]]] = [
-        [[] for _ in range(form.width)] for _ in range(len(form.constant))
-    ]
+    columns = [[_Leaf([], []) for _ in range(form.width)] for _ in range(len(form.constant))]
     places = list(zip(form.klass.tolist(), form.column.tolist(), strict=True))
-    literals, levels = leaves.literal.tolist(), level.tolist()
-    leaf = words.leaf.tolist()
-    for index in range(len(leaves.x)):
-        x, y, p = (int(ids[index]) for ids in (leaves.x, leaves.y, leaves.p))
-        klass, column = places[x]
-        if leaves.ghost[index]:
-            fanin = tuple(leaves.fanin[index].tolist())
-            table = int(leaves.table[index])
-            ghost = Ghost(ledger.ghost(table, fanin), table, fanin)
-            first, inverted, literal = ghost.node, 0, 0
-            late = max(levels[f >> 1] for f in fanin)
+    terms: list[Term] = []
+    second = np.full(len(places), -1)
+    second[leaves.y] = leaves.x
+    for place, literal, absorbed, table, fanin, x in zip(
+        places,
+        leaves.literal.tolist(),
+        leaves.absorbed.tolist(),
+        leaves.table.tolist(),
+        leaves.fanin.tolist(),
+        second.tolist(),
+        strict=True,
+    ):
+        if x >= 0:
+            terms.append(Plain(0, -1, 0))  # it is entered with its pair
+        elif absorbed:
+            ghost = Ghost(ledger.ghost(table, fanin), table, tuple(fanin))
+            late = max(levels[fanin[0] >> 1], levels[fanin[1] >> 1])
+            terms.append(Leaf(late, ledger.bit(ghost.node, 0, *place), ghost))
         else:
-            ghost, literal = None, literals[x]
-            first, inverted = literal >> 1, literal & 1
-            late = levels[first]
-        leaf[x] = ledger.bit(first, inverted, klass, column)
-        leaf[y] = ledger.bit(first, p, klass, column)
-        signals[klass][column].append(
-            Pair(max(levels[p], late), (leaf[x], leaf[y]), 2 * p + inverted, literal, ghost)
-        )
-    for term, (klass, column) in enumerate(places):
-        if leaf[term] < 0:
-            literal = literals[term]
-            leaf[term] = ledger.bit(literal >> 1, literal & 1, klass, column)
-            signals[klass][column].append(Plain(levels[literal >> 1], leaf[term], literal))
-    words.leaf[:] = leaf
-    return signals
+            bit = ledger.bit(literal >> 1, literal & 1, *place)
+            terms.append(Plain(levels[literal >> 1], bit, literal))
+    words.leaf[:] = [term.bit for term in terms]
+    single = np.ones(len(places), np.bool_)
+    single[leaves.triples.reshape(-1)] = single[leaves.x] = single[leaves.y] = False
+    for index in np.flatnonzero(single).tolist():
+        columns[places[index][0]][places[index][1]].signals.append(terms[index])
+    for first, *others in leaves.triples.tolist():
+        klass, column = places[first]
+        columns[klass][column].triples.append((terms[first], *(terms[t] for t in others)))
+    for x, y, p in zip(leaves.x.tolist(), leaves.y.tolist(), leaves.p.tolist(), strict=True):
+        klass, column = places[x]
+        term = terms[x]
+        if isinstance(term, Leaf):
+            node, inverted, literal, ghost = term.ghost.node, 0, 0, term.ghost
+        else:
+            node, inverted, literal, ghost = term.literal >> 1, term.literal & 1, term.literal, None
+        words.leaf[y] = bit = ledger.bit(node, p, klass, column)
+        level = max(levels[p], term.level)
+        pair = Pair(level, (term.bit, bit), 2 * p + inverted, literal, ghost)
+        columns[klass][column].signals.append(pair)
+    return columns
 
 
 def _column(
     arrived: list[Plain | Pair],
-    above: list[Plain | Pair] | None,
+    own: _Leaf,
     one: bool,
     place: tuple[int, int],
+    last: bool,
     luts: LutWriter,
     ledger: Ledger,
     words: Words,
 ) -> tuple[Plain | None, list[Plain | Pair]]:
-    """Reduce a column; returns its bit of the word and the signals that it sends up. `above`: the
-    leaves of the next column, None where there is none and nothing may be sent."""
+    """Reduce a column of what came from below and its own leaves; returns its bit of the word and
+    the signals that it sends up, none from the last one."""
     klass, column = place
+    work = Column(luts, ledger, klass, column)
+    arrived = arrived + own.signals + [work.add(triple) for triple in own.triples]
     count = sum(2 if isinstance(signal, Pair) else 1 for signal in arrived)
     start: Start = "bit"
     constant = -1
@@ -140,15 +153,14 @@ def _column(
             return Plain(0, constant, 2), []
         start = "one"
         if count % 2:
-            arrived, carried = _count_up(arrived, constant, place, above is not None, ledger)
+            arrived, carried = _count_up(arrived, constant, place, not last, ledger)
             sent += carried
             start = "bit"
     elif count % 2 == 0 and arrived:
         start = "zero"
-    work = Column(luts, ledger, klass, column)
     bit = work.reduce(arrived, start, constant)
-    if above is not None:
-        sent += _send(work.carries, work.books, above, place, luts, ledger)
+    if not last:
+        sent += _send(work.carries, work.books, place, luts, ledger)
     for book in work.books:
         ledger.block(*book)
     return bit, sent
@@ -175,13 +187,12 @@ def _count_up(
 def _send(
     carries: Sequence[Carry],
     books: Sequence[Book],
-    above: Sequence[Plain | Pair],
     place: tuple[int, int],
     luts: LutWriter,
     ledger: Ledger,
 ) -> list[Plain | Pair]:
     """Write the carries. One with a free input takes in a plain bit w of the next column and so
-    makes a pair (w, w ^ carry) of both. Leaves that become part of a pair leave `above`."""
+    makes a pair (w, w ^ carry) of both."""
     klass, column = place[0], place[1] + 1
     sent: list[Plain | Pair] = []
     plains: list[Plain] = []

@@ -18,7 +18,7 @@ from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates
 from lgncc.mapping.full_adders import sum_gates
-from lgncc.mapping.fusion import Fusion, built_nodes, fuse, map_leaves
+from lgncc.mapping.fusion import built_nodes, extend, fuse, map_leaves, roomy_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -76,23 +76,20 @@ class _Attempt:
 def _attempts(
     form: NormalForm, front: Netlist, node: Ids, k: int, script: str
 ) -> Iterator[_Attempt]:
-    """Designs that differ in what the readout takes in of the last layer: nothing, what reads
-    only what is built then, everything."""
-
-    def attempt(fusion: Fusion) -> _Attempt:
-        network, leaves = map_leaves(form, front, node[form.node], fusion, k, script)
+    """Designs that differ in what the readout takes in of the last layer: what reads inputs; what
+    reads what was built for the attempt before; and that with more built, for many to read."""
+    terms = node[form.node]
+    built, roomy = np.zeros(front.n_nodes, np.bool_), np.zeros(len(terms), np.bool_)
+    for more in (False, False, False, True, True):
+        if more:
+            built = extend(front, terms, built)
+        fusion = fuse(form, front, terms, built, roomy, k)
+        network, leaves = map_leaves(form, front, terms, fusion, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger)
-        return _Attempt(network, writer, ledger, words)
-
-    def fused(built: npt.NDArray[np.bool_]) -> Fusion:
-        return fuse(form, front, node[form.node], built)
-
-    first = attempt(fused(np.zeros(front.n_nodes, np.bool_)))
-    yield first
-    yield attempt(fused(built_nodes(front, first.network)))
-    last = attempt(fused(np.ones(front.n_nodes, np.bool_)))
-    yield last
+        yield _Attempt(network, writer, ledger, words)
+        built = built_nodes(front, network)
+        roomy = roomy_leaves(network, leaves)
 
 
 def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
