@@ -8,13 +8,16 @@ says why the lemmas together entail that the answers are the same for all inputs
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import fields
 
 import numpy as np
 
 from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.golden import Simulator, pack, unpack
+from lgncc.encoder import Encoder
 from lgncc.mapping.design import Compression, MappedDesign, NormalForm
+from lgncc.model import LogicModel, Readout
 from lgncc.netlist import Netlist
 from lgncc.verify.blocks import LEMMA as BLOCKS
 from lgncc.verify.blocks import check_blocks
@@ -38,9 +41,19 @@ RUNG = "mapping"
 LEAVES, ANSWER, OUTPUTS = "leaves", "answer", "outputs"
 
 
-def check_mapped(design: MappedDesign) -> Rung:
-    """The rung of the ladder. Raises RefutedError where the design is wrong."""
+def check_mapped(design: MappedDesign, model: LogicModel | None = None) -> Rung:
+    """The rung of the ladder. `model`: what was to be mapped; without it the design's word is
+    taken for that. Raises RefutedError where the design is wrong."""
+    if model is not None:
+        for part in ("encoder", "netlist", "readout"):
+            if not _same(getattr(model, part), getattr(design.model, part)):
+                raise RefutedError(FORMED, f"the LUTs are of a model with another {part}")
     return prove_mapped(design).rung(RUNG)
+
+
+def _same(ours: Encoder | Netlist | Readout, theirs: Encoder | Netlist | Readout) -> bool:
+    names = [field.name for field in fields(ours)]
+    return all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in names)
 
 
 def prove_mapped(design: MappedDesign) -> Proof:

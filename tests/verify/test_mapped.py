@@ -96,6 +96,15 @@ def test_a_proof_names_every_lemma(kind):
         assert f"{name}: " in rung.detail
 
 
+def test_a_design_of_another_model_is_refuted():
+    design = design_of()
+    model = small_model()
+    assert check_mapped(design, model).result == "proved"
+    other = replace(model, readout=replace(model.readout, bias=[0, 0, 0, 1]))
+    with pytest.raises(RefutedError, match="the LUTs are of a model with another readout"):
+        check_mapped(design, other)
+
+
 def changed(array, where, value):
     array = array.copy()
     array[where] = value
