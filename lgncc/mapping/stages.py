@@ -115,8 +115,9 @@ def _costs(luts: Netlist) -> Integers:
     last rank, by a LUT, and read by nobody before this one.
     """
     depth = luts.depth
-    first, last = _readers(luts)
-    level = luts.level
+    # A LUT that no output needs may lie deeper than all that are needed.
+    level, first, last = (np.minimum(a, depth + 1) for a in (luts.level, *_readers(luts)))
+    level = np.minimum(level, depth)
     crossing = _covering(level, np.maximum(last, level), depth)
     is_lut = np.arange(luts.n_nodes) >= luts.first_gate
     read = is_lut & (last >= 0) & (first > level)
