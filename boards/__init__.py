@@ -43,6 +43,29 @@ class BoardUart:
 
 
 @dataclass(frozen=True, slots=True)
+class BlockRam:
+    """Block RAM: the nextpnr resource, and one block's rows and bits a row.
+
+    masked: 1 where single bits of a row can be written, 0 where each takes a block of its own.
+    """
+
+    resource: str
+    rows: int
+    width: int
+    masked: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoardFlash:
+    """An SPI flash that holds a program for the single-port RAM `ram`, a nextpnr resource, behind
+    the bitstream, from byte `offset` on."""
+
+    resource: str
+    offset: int
+    ram: str
+
+
+@dataclass(frozen=True, slots=True)
 class PllLimits:
     """Lowest and highest frequency of a PLL's phase detector, oscillator and output."""
 
@@ -79,6 +102,8 @@ class Board:
     level_ps: int = 4000
     packer_options: tuple[str, ...] = ()
     pll: PllLimits | None = None
+    block_ram: BlockRam | None = None
+    flash: BoardFlash | None = None
 
     @property
     def part_name(self) -> str:

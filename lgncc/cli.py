@@ -41,6 +41,13 @@ def compile_(
     ] = None,
     level: Level = 2,
     passes: Passes = None,
+    arch: Annotated[
+        Literal["auto", "spatial", "pipelined", "class-serial", "folded"],
+        typer.Option(help="Architecture of the core; auto chooses what fits and serves best."),
+    ] = "auto",
+    optimize: Annotated[
+        Literal["latency", "throughput", "area"], typer.Option(help="What --arch auto looks at.")
+    ] = "latency",
     freq: Annotated[
         float | None, typer.Option(help="MHz to run at, by the PLL. Default: the board's clock")
     ] = None,
@@ -63,6 +70,8 @@ def compile_(
         level=level,
         passes=passes,
         freq_mhz=freq,
+        architecture=None if arch == "auto" else arch,
+        optimize=optimize,
         seed=seed,
         data=data,
         verify=verify,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,16 +11,19 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+from lgncc.architectures import Architecture, Goal, Planner
 from lgncc.boards import Board, load_board
 from lgncc.dataset import Dataset, load_data
+from lgncc.emit.board import with_flash
+from lgncc.errors import DesignError
 from lgncc.flow.build import build
 from lgncc.flow.families import at_frequency
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
 from lgncc.golden import predict
-from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates, lower_luts
-from lgncc.mapping.map_model import map_model
+from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
+from lgncc.mapping.saved import save_program, save_serial
 from lgncc.mapping.storage import save_design
 from lgncc.model import LogicModel
 from lgncc.passes.pipeline import choose_pipeline, optimize
@@ -36,22 +40,27 @@ from lgncc.report.build_report import (
 from lgncc.report.figures import latency_us, throughput_samples_per_s
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
-from lgncc.verify.ladder import MAPPED, SYNTHESIZED
+from lgncc.verify.ladder import MAPPED, PROGRAM, SERIAL, SYNTHESIZED
 from lgncc.verify.mapped import check_mapped
+from lgncc.verify.program import check_program
 from lgncc.verify.rung import Rung
+from lgncc.verify.serial import check_serial
 from lgncc.verify.synthesized import check_synthesized
 
 Verify = Literal["none", "fast", "full"]
 Notice = Callable[[str], None]
 
 DEFAULT_LEVEL = 2
+RETRY = 0.95
+"""After a design that did not fit, the next must be this much smaller to be tried."""
 
 
 @dataclass(frozen=True)
 class Options:
     """What the user chose. `data` and `verify` add checks; they never change the design.
 
-    `freq_mhz` is the clock to run at, by the PLL; without it the design has the board's clock.
+    `architecture`: None chooses, by what `optimize` asks for. `freq_mhz` is the clock to run at, by
+    the PLL; without it the design has the board's clock.
     """
 
     board: str
@@ -59,6 +68,8 @@ class Options:
     level: int = DEFAULT_LEVEL
     passes: str | None = None
     freq_mhz: float | None = None
+    architecture: Architecture | None = None
+    optimize: Goal = "latency"
     seed: int = 1
     data: Path | None = None
     verify: Verify = "fast"
@@ -110,21 +121,11 @@ def compile_model(
     with watch.step("optimize"):
         optimized = optimize(model, pipeline, prove=options.verify != "none")
         rungs.append(optimized.rung)
-    lowered = _lower(optimized.model, board, options, watch, rungs)
-
-    def run_flow() -> FlowResult:
-        placed, parts = lowered.design.placed, lowered.parts
-        return build(workspace, board, placed, parts, seed=options.seed, progress=notice)
-
-    flow = run_flow()
-    if not flow.met and (second := faster(lowered, board, flow.timing)):
-        notice("more registers")
-        lowered = second
-        flow = run_flow()
+    planner = Planner(optimized.model)
+    lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
-    if lowered.mapped is not None and lowered.stages is not None and options.verify != "none":
-        with watch.step("prove the synthesis"):
-            rungs.append(check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks))
+    if options.verify != "none":
+        rungs += _prove(planner, lowered, flow, watch)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
     artifacts = _publish(workspace, model, optimized.model, lowered, flow)
@@ -136,7 +137,10 @@ def compile_model(
     if flow.met:  # not before the simulation: a refuted design leaves none
         artifacts = {
             "bitstream": str(
-                workspace.publish(flow.bitstream, f"bitstream{flow.bitstream.suffix}")
+                workspace.publish(
+                    with_flash(flow.bitstream.read_bytes(), lowered.design),
+                    f"bitstream{flow.bitstream.suffix}",
+                )
             ),
             **artifacts,
         }
@@ -150,8 +154,8 @@ def compile_model(
             outputs=len(model.netlist.outputs),
         ),
         arch=ArchSection(
-            name="spatial",
-            reason=lowered.reason,
+            name=lowered.architecture,
+            reason=reason,
             latency_cycles=design.core.latency_cycles,
             initiation_interval=design.core.initiation_interval,
         ),
@@ -174,20 +178,63 @@ def compile_model(
     return report
 
 
-def _lower(
-    model: LogicModel, board: Board, options: Options, watch: Stopwatch, rungs: list[Rung]
-) -> Lowered:
-    """The optimized model as a design for the board; a proof, if any, goes to `rungs`."""
-    if options.level < MAPPED_LEVEL:
+def _build(
+    planner: Planner, workspace: Workspace, board: Board, options: Options, watch: Stopwatch
+) -> tuple[Lowered, FlowResult, str]:
+    """The first architecture that is placed and routed, and why it is that one.
+
+    Raises DesignError of the last one tried where none is.
+    """
+
+    def flow_of(lowered: Lowered) -> FlowResult:
+        placed, parts = lowered.design.placed, lowered.parts
+        return build(workspace, board, placed, parts, seed=options.seed, progress=watch.notice)
+
+    if options.level < MAPPED_LEVEL and options.architecture is None:
         with watch.step("emit"):
-            return lower_gates(model, board)
+            lowered = lower_gates(planner.model, board)
+        return lowered, flow_of(lowered), "-O 0 and 1 leave the mapping to yosys"
     with watch.step("map"):
-        mapped = map_model(model)
-    if options.verify != "none":
+        estimates = planner.estimates(board, options.optimize, options.architecture)
+    tried: list[str] = []
+    smallest = math.inf
+    for estimate in estimates:
+        if estimate.obstacle or estimate.cells > smallest:
+            continue
+        watch.notice(str(estimate))
+        try:
+            with watch.step("emit"):
+                lowered = planner.lower(estimate, board)
+            flow = flow_of(lowered)
+        except DesignError as error:
+            if not any(e.cells < RETRY * estimate.cells and not e.obstacle for e in estimates):
+                raise
+            tried.append(f"{estimate.architecture}: {str(error).splitlines()[0]}")
+            smallest = RETRY * estimate.cells
+            continue
+        if not flow.met and (second := faster(lowered, board, flow.timing)):
+            watch.notice("more registers")
+            lowered, flow = second, flow_of(second)
+        return lowered, flow, planner.reason(estimate, estimates, board, options.optimize, tried)
+    raise DesignError(
+        "\n  ".join(["no architecture fits:", *tried, *(str(e) for e in estimates if e.obstacle)])
+    )
+
+
+def _prove(planner: Planner, lowered: Lowered, flow: FlowResult, watch: Stopwatch) -> list[Rung]:
+    """The rungs between the optimized model and the netlist that was placed."""
+    if lowered.serial is not None:
         with watch.step("prove the mapping"):
-            rungs.append(check_mapped(mapped))
-    with watch.step("emit"):
-        return lower_luts(mapped, board)
+            return [check_serial(lowered.serial)]
+    if lowered.program is not None:
+        with watch.step("prove the program"):
+            return [check_program(planner.model, lowered.program)]
+    if lowered.mapped is None or lowered.stages is None:
+        return []
+    with watch.step("prove the mapping"):
+        rungs = [check_mapped(lowered.mapped)]
+    with watch.step("prove the synthesis"):
+        return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks)]
 
 
 def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection | None:
@@ -221,6 +268,12 @@ def _publish(
     if lowered.mapped is not None:
         save_design(lowered.mapped, work / MAPPED)
         artifacts["mapped_design"] = workspace.publish(work / MAPPED, MAPPED)
+    if lowered.serial is not None:
+        save_serial(lowered.serial, work / SERIAL)
+        artifacts["serial_design"] = workspace.publish(work / SERIAL, SERIAL)
+    if lowered.program is not None:
+        save_program(lowered.program, work / PROGRAM)
+        artifacts["program"] = workspace.publish(work / PROGRAM, PROGRAM)
     facts = {
         "build_id": design.build_id.hex(),
         "uart_divisor": design.uart_divisor,

@@ -6,19 +6,28 @@ model itself, proves that, and plans where registers stand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from lgncc.boards import Board
-from lgncc.emit.board import BoardDesign, emit_board, emit_mapped_board
+from lgncc.emit.board import BoardDesign, emit_board, emit_core, emit_mapped_board
+from lgncc.errors import DesignError
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Timing, Usage, require_fit
 from lgncc.mapping.design import PARTS, MappedDesign
+from lgncc.mapping.program import Program
+from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
 from lgncc.passes.inputs import PruneInputs
+
+if TYPE_CHECKING:
+    from lgncc.hw.flash import FlashProgram
+    from lgncc.hw.folded import BlockProgram
 
 MAPPED_LEVEL = 2
 """From this -O level on, lgncc maps to LUTs itself."""
@@ -30,20 +39,25 @@ GATE_PARTS = {
     _CORE: "network",  # the registers between network and readout
     f"{_CORE}.readout": "readout",
 }
+SERIAL_PARTS = {_CORE: "readout", f"{_CORE}.luts": "network"}
+FOLDED_PARTS = {_CORE: "network"}
 LUT_PARTS = {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS}
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """parts: of each hierarchical name, for the breakdown; the rest is the shell. levels: of
-    gates, or of LUTs where the design is mapped; mapped, stages: None where it is of gates."""
+    gates, or of LUTs where the design is mapped. Of mapped, serial and program, what the core was
+    built from; stages: those of `mapped`."""
 
+    architecture: str
     design: BoardDesign
     parts: Mapping[str, str]
     levels: int
-    reason: str
     mapped: MappedDesign | None = None
     stages: Stages | None = None
+    serial: SerialDesign | None = None
+    program: Program | None = None
 
 
 def lower_gates(model: LogicModel, board: Board) -> Lowered:
@@ -52,8 +66,7 @@ def lower_gates(model: LogicModel, board: Board) -> Lowered:
     distinct = len(np.unique(model.netlist.outputs))
     usage = {board.flip_flops: Usage(distinct, board.capacity[board.flip_flops])}
     require_fit(board, usage, "counting only the registers of the network's outputs")
-    reason = "the only architecture so far; one sample a clock cycle"
-    return Lowered(emit_board(model, board), GATE_PARTS, model.netlist.depth, reason)
+    return Lowered("spatial", emit_board(model, board), GATE_PARTS, model.netlist.depth)
 
 
 def lower_luts(mapped: MappedDesign, board: Board, max_levels: int | None = None) -> Lowered:
@@ -66,12 +79,57 @@ def lower_luts(mapped: MappedDesign, board: Board, max_levels: int | None = None
         used = {board.logic_cells: luts.n_gates + stages.extra_cells}
     usage = {resource: Usage(count, board.capacity[resource]) for resource, count in used.items()}
     require_fit(board, usage, "counting only the LUTs and registers of the core")
-    reason = (
-        "the only architecture so far; one sample a clock cycle; registers behind the LUT levels "
-        f"{', '.join(map(str, stages.cuts))}"
-    )
+    name = "spatial" if stages.ranks == 1 else "pipelined"
     design = emit_mapped_board(mapped, stages, board)
-    return Lowered(design, LUT_PARTS, luts.depth, reason, mapped, stages)
+    return Lowered(name, design, LUT_PARTS, luts.depth, mapped=mapped, stages=stages)
+
+
+def lower_serial(design: SerialDesign, board: Board) -> Lowered:
+    """The class-serial core."""
+    from lgncc.hw.serial_core import SerialCore
+
+    # The link's receive buffer is the core's input register.
+    emitted = emit_core(lambda: SerialCore(design, input_register=False), board)
+    return Lowered("class-serial", emitted, SERIAL_PARTS, design.luts.depth, serial=design)
+
+
+def lower_folded(model: LogicModel, program: Program, lanes: int, board: Board) -> Lowered:
+    """The gate processor. Raises DesignError where the part's memory is too small."""
+    from lgncc.hw.folded import FoldedCore
+
+    def core() -> FoldedCore:
+        memory = program_memory(program, lanes, board)
+        return FoldedCore(model, lanes=lanes, program=program, memory=memory)
+
+    emitted = emit_core(core, board)
+    return Lowered("folded", emitted, FOLDED_PARTS, model.netlist.depth, program=program)
+
+
+def program_memory(program: Program, lanes: int, board: Board) -> BlockProgram | FlashProgram:
+    """Where the program stands: in block RAM if that has room for it beside the nodes, else in
+    the single-port RAM, loaded from flash. Raises DesignError where there is room in neither."""
+    from lgncc.hw.flash import FlashProgram
+    from lgncc.hw.folded import BlockProgram
+
+    ram = board.block_ram
+    if ram is None:
+        raise DesignError(f"folded: the file of board {board.name} states no block RAM")
+    # A copy for each of the two reads of an instruction.
+    if lanes == 1 or not ram.masked:
+        nodes = 2 * lanes * math.ceil(program.depth / (ram.rows * ram.width))
+    else:
+        nodes = 2 * math.ceil(program.depth / ram.rows) * math.ceil(lanes / ram.width)
+    words = math.ceil(len(program) / ram.rows) * math.ceil(program.width / ram.width)
+    available = board.capacity[ram.resource]
+    if nodes + words <= available:
+        return BlockProgram(program)
+    missing = f"{ram.resource}: {nodes} for {program.depth:,} values"
+    if nodes <= available and board.flash is not None:
+        return FlashProgram(program, board.flash.offset)
+    raise DesignError(
+        f"folded: {missing} in {lanes} lanes and {words} for {len(program):,} instructions of "
+        f"{program.width} bits, of {available}"
+    )
 
 
 def affordable_levels(board: Board) -> int:

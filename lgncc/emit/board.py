@@ -35,6 +35,16 @@ class BoardDesign:
     board_text: str
     placed: PlatformDesign
 
+    @property
+    def flash(self) -> tuple[int, bytes]:
+        """What stands in the flash behind the bitstream, and from which byte on."""
+        from lgncc.hw.flash import FlashProgram
+
+        memory = getattr(self.core, "memory", None)
+        if isinstance(memory, FlashProgram):
+            return memory.offset, memory.image()
+        return 0, b""
+
 
 def emit_board(model: LogicModel, board: Board) -> BoardDesign:
     """The spatial core of `model`, its network as gates, behind the board's link."""
@@ -83,3 +93,13 @@ def emit_core(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
         board_text=board_text + (portable or ""),
         placed=elaborate(board, shells[1], extra),
     )
+
+
+def with_flash(bitstream: bytes, design: BoardDesign) -> bytes:
+    """The bitstream and behind it what else the design finds in the flash; what is between is
+    erased flash."""
+    offset, image = design.flash
+    if not image:
+        return bitstream
+    assert len(bitstream) <= offset, "the bitstream reaches into the program"
+    return bitstream.ljust(offset, b"\xff") + image

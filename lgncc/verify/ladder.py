@@ -14,24 +14,29 @@ from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
 from lgncc.mapping.design import MappedDesign
+from lgncc.mapping.saved import load_program, load_serial
 from lgncc.mapping.storage import load_design
+from lgncc.passes.inputs import PruneInputs
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
 from lgncc.verify.hdl import RUNG as HDL_RUNG
 from lgncc.verify.hdl import check_hdl
 from lgncc.verify.mapped import RUNG as MAPPING_RUNG
 from lgncc.verify.mapped import check_mapped
+from lgncc.verify.program import check_program
 from lgncc.verify.rtl import BOARD_RUNG, CORE_RUNG, check_board, check_core
 from lgncc.verify.rung import Rung
+from lgncc.verify.serial import check_serial
 from lgncc.verify.synthesized import RUNG as SYNTHESIS_RUNG
 from lgncc.verify.synthesized import check_synthesized
 
 Notice = Callable[[str], None]
 Check = Callable[[Path, Dataset | None, Notice], Rung]
 
-MAPPED = "mapped.npz"
+MAPPED, SERIAL, PROGRAM = "mapped.npz", "serial.npz", "program.npz"
 SYNTHESIZED = "synthesized.json"
 NOT_MAPPED = "the core was built of gates (-O 0 or 1)"
+NOT_PIPELINE = 'the core is not a pipeline of LUTs; "rtl" covers what it adds'
 
 
 def climb(build_dir: Path, rung: str | None, data: Dataset | None, notice: Notice) -> list[Rung]:
@@ -69,14 +74,20 @@ def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
 
 
 def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
-    """Rung "mapping": the LUTs that were built answer as the optimized model."""
+    """Rung "mapping": the LUTs, or the program, that were built answer as the optimized model."""
+    built = PruneInputs().apply(load_model(build_dir / "optimized_model.npz"))
+    if (build_dir / SERIAL).exists():
+        notice("prove the mapping")
+        return check_serial(load_serial(build_dir / SERIAL, built))
+    if (build_dir / PROGRAM).exists():
+        notice("prove the program")
+        return check_program(built, load_program(build_dir / PROGRAM))
     design = _mapped_design(build_dir)
     if design is None:
         return Rung(MAPPING_RUNG, "skipped", NOT_MAPPED)
     notice("prove the mapping")
-    optimized = load_model(build_dir / "optimized_model.npz")
     for part in ("encoder", "netlist", "readout"):
-        if not _same(getattr(optimized, part), getattr(design.model, part)):
+        if not _same(getattr(built, part), getattr(design.model, part)):
             raise DesignError(f"mapping: refuted: the LUTs are of a model with another {part}")
     return check_mapped(design)
 
@@ -99,7 +110,7 @@ def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Ru
     """Rung "synthesis": what was placed and routed is the LUTs, registers included."""
     design = _mapped_design(build_dir)
     if design is None:
-        return Rung(SYNTHESIS_RUNG, "skipped", NOT_MAPPED)
+        return Rung(SYNTHESIS_RUNG, "skipped", NOT_PIPELINE)
     notice("prove the synthesis")
     return check_synthesized(design, build_dir / SYNTHESIZED, _register_ranks(build_dir))
 

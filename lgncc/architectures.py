@@ -1,0 +1,232 @@
+"""The four architectures of a core, and the choice among them for a board.
+
+What each would take is estimated from the mapped model, without synthesis; the compiler tries the
+estimates in their order until one is placed and routed. docs/explanation/architectures.md says
+what they are.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache, cached_property
+from typing import Literal, get_args
+
+from lgncc.boards import Board, list_boards, load_board
+from lgncc.errors import DesignError
+from lgncc.lowering import (
+    Lowered,
+    affordable_levels,
+    lower_folded,
+    lower_luts,
+    lower_serial,
+    program_memory,
+)
+from lgncc.mapping import map_model
+from lgncc.mapping.design import MappedDesign
+from lgncc.mapping.program import Program, assemble
+from lgncc.mapping.serial import SerialDesign, map_serial
+from lgncc.mapping.stages import Stages, plan_stages
+from lgncc.model import LogicModel
+from lgncc.passes.inputs import PruneInputs
+
+Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
+Goal = Literal["latency", "throughput", "area"]
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+
+# Logic cells of what stands around the core and in it, measured on the iCE40.
+SHELL_CELLS = 400  # and one for each bit of the input vector
+COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
+POPCOUNT_CELLS_A_BIT = 1.9
+PROCESSOR_CELLS = 280  # of the folded core, and one for each bit of the input vector
+LANE_CELLS = 35
+FULL = 0.97  # beyond, place and route seldom succeeds
+
+SETTINGS: dict[Architecture, str] = {
+    "spatial": "{} LUT levels",
+    "pipelined": "{} LUT levels between registers",
+    "class-serial": "{} bits counted a cycle",
+    "folded": "{} lanes",
+}
+BITS_A_CYCLE = (64, 32, 16, 8, 4, 2, 1)
+LANES = (16, 8, 4, 2, 1)
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an architecture would take on a board, before synthesis.
+
+    setting: LUT levels between registers, bits a cycle, or lanes. cells: logic cells, shell
+    included. obstacle: why it cannot be built; empty where it can.
+    """
+
+    architecture: Architecture
+    setting: int
+    cells: int
+    latency_cycles: int
+    interval: int
+    obstacle: str = ""
+
+    def __str__(self) -> str:
+        if self.obstacle:
+            return f"{self.architecture}: {self.obstacle}"
+        return (
+            f"{self.architecture}: about {self.cells:,} logic cells, "
+            f"{self.interval:,} cycle{'s' * (self.interval > 1)} a sample"
+        )
+
+
+class Planner:
+    """Estimates for one model; what they are made from is computed once."""
+
+    def __init__(self, model: LogicModel) -> None:
+        self.model = PruneInputs().apply(model)
+        self.serial = cache(lambda bits: map_serial(self.model, bits))
+
+    @cached_property
+    def mapped(self) -> MappedDesign:
+        return map_model(self.model)
+
+    @cached_property
+    def program(self) -> Program:
+        return assemble(self.model)
+
+    def estimates(
+        self, board: Board, goal: Goal, only: Architecture | None = None
+    ) -> list[Estimate]:
+        """Those that can be built first, the best for the goal before the others; then those that
+        cannot, each with its obstacle. `only` one architecture."""
+        wanted = ARCHITECTURES if only is None else (only,)
+        found = [estimate for name in wanted for estimate in self._estimate(name, board, goal)]
+        order = {
+            "latency": lambda e: (e.latency_cycles, e.cells),
+            "throughput": lambda e: (e.interval, e.latency_cycles),
+            "area": lambda e: (e.cells, e.latency_cycles),
+        }[goal]
+        return sorted(found, key=lambda e: (bool(e.obstacle), *order(e)))
+
+    def lower(self, estimate: Estimate, board: Board) -> Lowered:
+        """The design of an estimate. Raises DesignError where it turns out not to fit."""
+        if estimate.architecture == "class-serial":
+            return lower_serial(self.serial(estimate.setting), board)
+        if estimate.architecture == "folded":
+            return lower_folded(self.model, self.program, estimate.setting, board)
+        return lower_luts(self.mapped, board, estimate.setting)
+
+    def reason(
+        self,
+        chosen: Estimate,
+        estimates: list[Estimate],
+        board: Board,
+        goal: Goal,
+        tried: list[str],
+    ) -> str:
+        """Why an estimate was chosen, with the numbers that it was compared with."""
+        best: dict[str, Estimate] = {}
+        for estimate in estimates:
+            best.setdefault(estimate.architecture, estimate)
+        best.pop(chosen.architecture, None)
+        others = [str(estimate) for estimate in best.values()]
+        larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
+        return "; ".join(
+            [
+                f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "
+                f"logic cells estimated, the best for {goal}",
+                *(f"tried {one}" for one in tried),
+                *others,
+                *(f"on {line}" for line in larger),
+            ]
+        )
+
+    def larger_boards(self, board: Board, goal: Goal) -> list[str]:
+        """A line for each larger board: what it would give."""
+        lines = []
+        for name in list_boards():
+            other = load_board(name)
+            if other.capacity[other.logic_cells] > board.capacity[board.logic_cells]:
+                best = self.estimates(other, goal)[0]
+                lines.append(f"{name}: {best}")
+        return lines
+
+    def _estimate(self, name: Architecture, board: Board, goal: Goal) -> list[Estimate]:
+        try:
+            return {
+                "spatial": self._spatial,
+                "pipelined": self._pipelined,
+                "class-serial": self._serial,
+                "folded": self._folded,
+            }[name](board, goal)
+        except DesignError as error:
+            return [Estimate(name, 0, 0, 0, 0, obstacle=str(error).splitlines()[0])]
+
+    def _spatial(self, board: Board, goal: Goal) -> list[Estimate]:
+        stages = plan_stages(self.mapped.luts, max(self.mapped.luts.depth, 1))
+        estimate = self._of_stages("spatial", stages, board)
+        if stages.longest > affordable_levels(board):
+            slow = f"{stages.longest} LUT levels in one cycle are too slow for the clock"
+            return [Estimate("spatial", estimate.setting, estimate.cells, 0, 0, obstacle=slow)]
+        return [estimate]
+
+    def _pipelined(self, board: Board, goal: Goal) -> list[Estimate]:
+        depth = max(self.mapped.luts.depth, 1)
+        stages = plan_stages(self.mapped.luts, min(affordable_levels(board), depth))
+        return [self._of_stages("pipelined", stages, board)] if stages.ranks > 1 else []
+
+    def _of_stages(self, name: Architecture, stages: Stages, board: Board) -> Estimate:
+        luts = self.mapped.luts
+        if luts.n_state:
+            raise DesignError("builds stateless networks only")
+        cells = luts.n_gates + stages.extra_cells + self._shell()
+        return self._fitting(Estimate(name, stages.longest, cells, stages.ranks, 1), board)
+
+    def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
+        bits = BITS_A_CYCLE[::-1] if goal == "area" else BITS_A_CYCLE
+        estimates = [self._of_serial(self.serial(b), board) for b in bits]
+        fitting = [estimate for estimate in estimates if not estimate.obstacle]
+        return fitting or estimates[-1:]
+
+    def _of_serial(self, design: SerialDesign, board: Board) -> Estimate:
+        counter = COUNTER_CELLS + POPCOUNT_CELLS_A_BIT * design.bits_a_cycle
+        cells = int(design.luts.n_gates + counter) + self._shell()
+        latency = design.rows + 3
+        return self._fitting(
+            Estimate("class-serial", design.bits_a_cycle, cells, latency, design.rows), board
+        )
+
+    def _folded(self, board: Board, goal: Goal) -> list[Estimate]:
+        from lgncc.hw.folded import FoldedCore
+
+        many = goal == "throughput" and not self.model.netlist.n_state
+        obstacle = DesignError("folded: no memory")
+        for lanes in LANES if many else (1,):
+            try:
+                memory = program_memory(self.program, lanes, board)
+            except DesignError as error:
+                obstacle = error
+                continue
+            core = FoldedCore(self.model, lanes=lanes, program=self.program, memory=memory)
+            cells = PROCESSOR_CELLS + LANE_CELLS * lanes + self._shell()
+            cells += self.model.encoder.input_width
+            return [
+                self._fitting(
+                    Estimate("folded", lanes, cells, core.latency_cycles, core.initiation_interval),
+                    board,
+                )
+            ]
+        raise obstacle
+
+    def _shell(self) -> int:
+        return SHELL_CELLS + self.model.encoder.input_width
+
+    def _fitting(self, estimate: Estimate, board: Board) -> Estimate:
+        available = board.capacity[board.logic_cells]
+        if estimate.cells <= FULL * available:
+            return estimate
+        obstacle = f"needs about {estimate.cells:,} of {available:,} logic cells"
+        return Estimate(
+            estimate.architecture,
+            estimate.setting,
+            estimate.cells,
+            estimate.latency_cycles,
+            estimate.interval,
+            obstacle,
+        )
