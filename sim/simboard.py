@@ -33,8 +33,6 @@ from lgncc.sim.runner import BUILD_TIMEOUT_S, digest, environment, keep, locked,
 SOURCE = Path(__file__).with_name("simboard.cpp")
 PROGRAM = "simboard"
 TOP = "lgncc_board"
-# The model is evaluated millions of times: worth compiling well, but not its construction.
-OPTIMIZATION = "OPT_FAST=-O2 OPT_SLOW=-O0 OPT_GLOBAL=-O1"
 VERILATOR_ARGS = (
     *("--cc", "--exe", "--build", "-O3", "--no-timing"),
     *("--x-assign", "fast", "--x-initial", "fast"),
@@ -70,7 +68,7 @@ def build_simboard(build: Build) -> Path:
     verilator = require_verilator()
     folder = (build.folder / "work" / "sim").resolve()
     text = verilog.read_bytes()
-    settings = (*verilator.argv, verilator.version, *VERILATOR_ARGS, OPTIMIZATION)
+    settings = (*verilator.argv, verilator.version, *VERILATOR_ARGS, run_cocotb.OPTIMIZATION)
     with locked(folder):
         home = folder / f"{PROGRAM}-{digest(*settings, SOURCE.read_bytes(), text)}"
         if (home / PROGRAM).is_file():
@@ -86,7 +84,7 @@ def build_simboard(build: Build) -> Path:
             (scratch / "obj").mkdir()
             # Most of a small design's build is Verilator's runtime: its objects are kept.
             kept = [shutil.copy(file, scratch / "obj") for file in runtime.glob("*.o")]
-            flags = [run_cocotb.MAKE_VARIABLES, OPTIMIZATION]
+            flags = [run_cocotb.MAKE_VARIABLES, run_cocotb.OPTIMIZATION]
             flags += [run_cocotb.COMPILED_RUNTIME] if kept else []
             changes = {**environment(verilator), "MAKEFLAGS": " ".join(flags)}
             words = [f"{key}={value}" for key, value in changes.items()]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from lgncc.host.pytest_plugin import SIMULATED, BoardTarget
@@ -11,5 +13,5 @@ from lgncc.host.pytest_plugin import SIMULATED, BoardTarget
 def lgncc_board_target(pytestconfig, request):
     folder = pytestconfig.getoption("lgncc_board")
     if folder:
-        return BoardTarget(folder, pytestconfig.getoption("lgncc_port"))
+        return BoardTarget(Path(folder), pytestconfig.getoption("lgncc_port"))
     return BoardTarget(request.getfixturevalue("digits_build").folder, SIMULATED)
