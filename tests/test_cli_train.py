@@ -76,6 +76,17 @@ def test_the_noted_accuracy_is_that_of_the_written_network(tmp_path):
     assert f"discrete {trained.accuracy_discrete:.2%}  400 gates" in trained.lines()[0]
 
 
+def test_a_budget_is_kept_by_pruning(tmp_path):
+    model = tmp_path / "m.pt"
+    trained = train_recipe("breast-cancer", model, TrainOptions(epochs=4, max_cells=1100))
+    assert trained.cells <= 1100
+    report = json.loads((tmp_path / "m.pt.report.json").read_text())
+    assert report["cells"]["total"] == trained.cells
+    # 387 + 360 cells are shell, and an output takes three: most of 200 must go.
+    constants = [report["layers"][-1]["functions"].get(name, 0) for name in ("false", "true")]
+    assert sum(constants) > 80
+
+
 def test_nothing_is_trained_where_nothing_can_be_written(tmp_path):
     with pytest.raises(InputError, match="none does not exist"):
         train_recipe("digits", tmp_path / "none" / "m.pt")

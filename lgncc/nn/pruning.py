@@ -44,8 +44,8 @@ class Pruning:
     """
 
     cells: int
-    start: float = 0.25
-    end: float = 0.75
+    start: float = 0.2
+    end: float = 0.7
 
     def apply(
         self,

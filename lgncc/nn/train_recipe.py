@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass
-from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,9 +10,10 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.nn.checkpoint import save
-from lgncc.nn.cost import budget_penalty, estimate_cells, widths_within
+from lgncc.nn.cost import estimate_cells, widths_within
 from lgncc.nn.inputs import InputLayer
 from lgncc.nn.layers import LogicDense
+from lgncc.nn.pruning import Pruning
 from lgncc.nn.recipes import Recipe, recipe
 from lgncc.nn.recurrent import LogicRecurrent
 from lgncc.nn.training import accuracy, deterministic, train
@@ -22,6 +22,8 @@ from lgncc.nn.training_plan import Control, Split
 from lgncc.nn.training_report import require_matplotlib, write_report
 from lgncc.nn.training_state import state_path
 from lgncc.storage import replacing
+
+START = 2
 
 
 @dataclass(frozen=True)
@@ -88,10 +90,10 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
     split = chosen.split()
     draws = torch.Generator().manual_seed(options.seed)
     widths = chosen.widths
-    penalty = None
+    pruning = None
     if options.max_cells is not None:
         widths = _widths(chosen, split, options.max_cells)
-        penalty = partial(budget_penalty, cells=options.max_cells)
+        pruning = Pruning(options.max_cells)
     model = chosen.network(split, widths, draws)
     with TrainingDisplay(name) as display:
         control = Control(
@@ -99,11 +101,11 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
             resume=options.resume,
             checkpoint_seconds=options.checkpoint_seconds,
             time_limit=options.time_limit,
-            purpose=f"{name}, seed {options.seed}, layers {widths}, {settings}",
+            purpose=f"{name}, seed {options.seed}, layers {widths}, {settings}, {pruning}",
             report=display.report,
             tick=display.tick,
         )
-        history = train(model, split, settings, draws, control, chosen.augment, penalty)
+        history = train(model, split, settings, draws, control, chosen.augment, pruning=pruning)
     with deterministic():
         soft = accuracy(model.train(), split.test_x, split.test_y)
         discrete = accuracy(model.eval(), split.test_x, split.test_y)
@@ -132,7 +134,7 @@ def _has_memory(model: torch.nn.Sequential) -> bool:
 
 
 def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
-    """Of the recipe, or as much narrower or wider as the budget allows."""
+    """Of the recipe, or START times what the budget allows: pruning chooses from them."""
     network = chosen.network(split, chosen.widths, torch.Generator().manual_seed(0))
     if _has_memory(network):
         raise InputError(
@@ -143,7 +145,8 @@ def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
     assert isinstance(encoder, InputLayer)
     features, bits = encoder.features, encoder.input_format.bits
     thresholds = features * encoder.levels
-    return widths_within(max_cells, chosen.widths, chosen.classes, features, bits, thresholds)
+    allowed = widths_within(max_cells, chosen.widths, chosen.classes, features, bits, thresholds)
+    return max(chosen.widths, tuple(START * width for width in allowed), key=sum)
 
 
 def save_test_data(split: Split, path: Path) -> None:

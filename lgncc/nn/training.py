@@ -22,6 +22,7 @@ import torch
 from lgncc.nn.inputs import InputLayer
 from lgncc.nn.layers import LogicDense
 from lgncc.nn.noise import set_temperature
+from lgncc.nn.pruning import SAMPLES, Pruning, prune
 from lgncc.nn.training_plan import (
     Augment,
     Control,
@@ -45,13 +46,14 @@ def train(
     control: Control | None = None,
     augment: Augment | None = None,
     penalty: Penalty | None = None,
+    pruning: Pruning | None = None,
 ) -> list[Progress]:
-    """Train `model` in place; returns what was reported.
+    """Train `model` in place; returns what was reported. `pruning` is of the last phase.
 
     SIGINT writes the state between two batches and raises KeyboardInterrupt.
     Raises InputError where a state cannot be resumed.
     """
-    run = _Run(model, split, settings, draws, control or Control(), augment, penalty)
+    run = _Run(model, split, settings, draws, control or Control(), augment, penalty, pruning)
     with deterministic(), torch.random.fork_rng(devices=[]), _interruptions() as interrupted:
         torch.manual_seed(draws.initial_seed())  # Gumbel noise comes from the default generator
         return run.to_the_end(interrupted)
@@ -67,10 +69,11 @@ class _Run:
         control: Control,
         augment: Augment | None,
         penalty: Penalty | None,
+        pruning: Pruning | None,
     ) -> None:
         self.model, self.split, self.settings = model, split, settings
         self.draws, self.control = draws, control
-        self.augment, self.penalty = augment, penalty
+        self.augment, self.penalty, self.pruning = augment, penalty, pruning
         self.at = State()
         # Without augmentation a fixed encoder says the same in every epoch.
         fixed = isinstance(model[0], InputLayer) and not any(True for _ in model[0].parameters())
@@ -103,6 +106,9 @@ class _Run:
             self.start_phase()
         if self.at.best is not None:
             self.model.load_state_dict(self.at.best)
+        if self.pruning is not None:  # what is due still, where the time was up before
+            x, y = self.split.train_x[:SAMPLES], self.split.train_y[:SAMPLES]
+            prune(self.model, x, y, self.pruning.cells)
         return [Progress(**record) for record in self.at.history]
 
     def start_phase(self) -> None:
@@ -140,12 +146,28 @@ class _Run:
             # Resumed at the end of the first epoch, torch misses the steps before the interrupt.
             warnings.filterwarnings("ignore", "Detected call of `lr_scheduler.step", UserWarning)
             self.schedule.step()
+        self.prune()
         self.at.epoch, self.at.batch, self.at.order = self.at.epoch + 1, 0, None
         done = self.at.epoch + sum(p.epochs for p in self.settings.phases[: self.at.phase])
         last = done == self.settings.epochs or self.is_out_of_time()
         if done % self.settings.evaluate_every == 0 or last:
             self.evaluate(done)
         self.at.loss, self.at.samples = 0.0, 0
+
+    def prune(self) -> None:
+        if self.pruning is not None and self.at.phase + 1 == len(self.settings.phases):
+            assert self.at.order is not None
+            epochs = self.settings.phases[-1].epochs
+            some = self.at.order[:SAMPLES]
+            x, y = self.split.train_x[some], self.split.train_y[some]
+            shares = (self.at.epoch / epochs, (self.at.epoch + 1) / epochs)
+            self.pruning.apply(self.model, x, y, *shares)
+
+    def is_too_large(self) -> bool:
+        """Whether gates are to go yet, so that no epoch counts as the best."""
+        last = self.at.phase + 1 == len(self.settings.phases)
+        share = self.at.epoch / self.settings.phases[self.at.phase].epochs
+        return last and self.pruning is not None and share < self.pruning.end
 
     def evaluate(self, done: int) -> None:
         part, x, y = self.split.watched
@@ -156,6 +178,8 @@ class _Run:
         progress = Progress(done, self.settings.epochs, loss, part, soft, discrete, seconds)
         self.at.history.append(asdict(progress))
         self.control.report(progress)
+        if self.is_too_large():
+            return
         self.at.stale += 1
         if part == "validation" and discrete > self.at.best_accuracy:
             self.at.best_accuracy, self.at.stale = discrete, 0

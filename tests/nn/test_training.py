@@ -9,6 +9,8 @@ import torch
 
 from lgncc import nn
 from lgncc.errors import InputError
+from lgncc.nn.cost import SHELL_CELLS, estimate_cells
+from lgncc.nn.pruning import Pruning
 from lgncc.nn.training import accuracy, fix_wiring, train
 from lgncc.nn.training_plan import Control, Phase, Settings, Split
 from lgncc.nn.training_state import read_state
@@ -51,22 +53,32 @@ class InterruptAfter:
             os.kill(os.getpid(), signal.SIGINT)
 
 
-@pytest.mark.parametrize("gumbel", [False, True])
-@pytest.mark.parametrize("batches", [1, 7, 10, 15, 20, 27])
-def test_a_resumed_training_ends_in_the_same_weights(tmp_path, split, batches, gumbel):
+HALF = SHELL_CELLS + 12 + 30
+"""Logic cells: the network of these tests, with ten outputs instead of twenty."""
+
+
+@pytest.mark.parametrize(
+    ("batches", "options"),
+    [
+        *itertools.product([1, 7, 10, 15, 20, 27], [{}, {"gumbel": True}]),
+        *itertools.product([20, 21, 22, 27, 28], [{"pruning": Pruning(HALF)}]),
+    ],
+)
+def test_a_resumed_training_ends_in_the_same_weights(tmp_path, split, batches, options):
+    gumbel, pruning = options.get("gumbel", False), options.get("pruning")
     state = tmp_path / "m.state"
     whole, draws = new_network(gumbel)
-    expected = train(whole, split, TWO_PHASES, draws, augment=jitter)
+    expected = train(whole, split, TWO_PHASES, draws, augment=jitter, pruning=pruning)
 
     interrupted, draws = new_network(gumbel)
     control = Control(state, purpose="p", tick=InterruptAfter(batches))
     with pytest.raises(KeyboardInterrupt):
-        train(interrupted, split, TWO_PHASES, draws, control, augment=jitter)
+        train(interrupted, split, TWO_PHASES, draws, control, augment=jitter, pruning=pruning)
 
     torch.manual_seed(99)  # what else happens in the new process must not matter
     resumed, draws = new_network(gumbel)
     control = Control(state, resume=True, purpose="p")
-    history = train(resumed, split, TWO_PHASES, draws, control, augment=jitter)
+    history = train(resumed, split, TWO_PHASES, draws, control, augment=jitter, pruning=pruning)
 
     assert whole.state_dict().keys() == resumed.state_dict().keys()
     for name, tensor in whole.state_dict().items():
@@ -74,6 +86,24 @@ def test_a_resumed_training_ends_in_the_same_weights(tmp_path, split, batches, g
     same = ("epoch", "loss", "part", "accuracy_soft", "accuracy_discrete")
     for one, other in zip(history, expected, strict=True):
         assert [getattr(one, name) for name in same] == [getattr(other, name) for name in same]
+
+
+@pytest.mark.parametrize("limit", [None, 0.0, 0.2])
+def test_a_budget_holds_whenever_the_training_ends(split, limit):
+    model, draws = new_network()
+    history = train(
+        model,
+        split,
+        Settings((Phase(2, 0.05), Phase(300, 0.02, fixed=True)), 16, patience=3),
+        draws,
+        Control(time_limit=limit),
+        pruning=Pruning(HALF),
+    )
+    assert HALF - 3 < estimate_cells(model, discrete=True).total <= HALF
+    if limit is None:  # patience waits for the end of the pruning
+        assert 2 + 300 * Pruning.end <= history[-1].epoch < 302
+        kept = [one.accuracy_discrete for one in history[1 + int(300 * Pruning.end) :]]
+        assert accuracy(model.eval(), split.valid_x, split.valid_y) == max(kept)
 
 
 def test_checkpoints_are_written_without_an_interrupt_too(tmp_path, split):
