@@ -126,8 +126,8 @@ def export(
     given: GivenFacts,
     out: Annotated[Path, typer.Option(help="File to write.")],
     format: Annotated[
-        Literal["verilog", "rtlil", "aiger", "c", "npz"],
-        typer.Option(help="verilog, rtlil: the core; aiger: the network; c, npz: the model."),
+        Literal["verilog", "rtlil", "blif", "aiger", "c", "npz"],
+        typer.Option(help="verilog, rtlil: the core; blif: LUTs; aiger: gates; c, npz: the model."),
     ],
     level: Level = 2,
     passes: Passes = None,
@@ -137,13 +137,17 @@ def export(
     dump_after: Annotated[
         str | None, typer.Option(help="Print the netlist after each run of this pass.")
     ] = None,
+    lut: Annotated[Literal["4", "6"], typer.Option(help="Inputs of a LUT, at -O 2.")] = "4",
+    levels: Annotated[
+        int, typer.Option(min=1, help="LUTs between two registers of the core, at -O 2.")
+    ] = 20,
     frontend: Frontend = None,
 ) -> None:
     """Optimize a checkpoint and write it for another tool."""
     from lgncc.emit.export import export_model
 
     with Steps() as steps:
-        optimized = export_model(
+        exported = export_model(
             model,
             out,
             format,
@@ -153,16 +157,19 @@ def export(
             passes=passes,
             prove=verify != "none",
             dump_after=dump_after,
+            lut=6 if lut == "6" else 4,
+            levels=levels,
             notice=steps,
         )
-    rung = optimized.rung
-    print(f"{out}: {optimized.model.netlist.n_gates:,} gates; {rung.result}: {rung.detail}")
+    print(f"{out}: {exported.line()}")
 
 
 @app.command()
 def verify(
     build_dir: BuildDir,
-    rung: Annotated[str | None, typer.Option(help="Only this one: passes, rtl, board rtl.")] = None,
+    rung: Annotated[
+        str | None, typer.Option(help="Only this one; a wrong name lists them.")
+    ] = None,
     data: Annotated[
         Path | None, typer.Option(help="NPZ with x: simulate these samples too.")
     ] = None,

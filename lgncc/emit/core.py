@@ -8,11 +8,12 @@ import numpy as np
 from amaranth.lib.wiring import Component
 
 import lgncc
+from lgncc.emit.luts import luts_rtlil
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
 from lgncc.hw.folded import FoldedCore
-from lgncc.hw.mapped_core import MappedCore
+from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
 from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
 from lgncc.model import LogicModel
@@ -42,13 +43,15 @@ def core_rtlil(core: AnyCore, name: str = "lgncc_core") -> str:
     """The RTLIL of `core`. Raises DesignError where its network is too large for RTLIL alone."""
     from amaranth.back import rtlil
 
+    if isinstance(core, MappedCore):
+        text: str = rtlil.convert(core, name=name, emit_src=False)
+        return text + luts_rtlil(core.design.luts, core.stages, LUTS_MODULE)
     if core.extra_verilog() is not None:
         raise DesignError(
             f"the network's {core.model.netlist.n_gates:,} gates are written as Verilog text; "
             "export with --format verilog and read that into yosys"
         )
-    text: str = rtlil.convert(core, name=name, emit_src=False)
-    return text
+    return str(rtlil.convert(core, name=name, emit_src=False))
 
 
 def header(core: AnyCore, name: str) -> str:

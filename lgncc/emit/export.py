@@ -4,21 +4,57 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from lgncc.emit.aiger import to_aiger
+from lgncc.emit.blif import to_blif
 from lgncc.emit.c import to_c
 from lgncc.errors import InputError
 from lgncc.facts import GivenFacts
 from lgncc.frontends import load
+from lgncc.lowering import MAPPED_LEVEL
+from lgncc.mapping.design import MappedDesign
+from lgncc.mapping.map_model import map_model
+from lgncc.mapping.stages import plan_stages
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.passes.inputs import PruneInputs
-from lgncc.passes.pipeline import PASSES, Application, Optimized, choose_pipeline, optimize
+from lgncc.passes.pipeline import PASSES, Application, choose_pipeline, optimize
 from lgncc.storage import replacing, save_model
+from lgncc.verify.mapped import check_mapped
+from lgncc.verify.rung import Rung
 
-Format = Literal["verilog", "rtlil", "aiger", "c", "npz"]
+Format = Literal["verilog", "rtlil", "blif", "aiger", "c", "npz"]
+LUT_FORMATS = ("verilog", "rtlil", "blif")
+"""What is written of LUTs where the level maps to them."""
+
+MODULE = "lgncc_core"
+
+LEVELS = 20
+"""LUT levels between two registers: a 12 MHz iCE40 UltraPlus has time for them, a fast part for
+50 MHz and more."""
+
+
+@dataclass(frozen=True, eq=False)
+class Exported:
+    """The optimized model and its proof; the LUTs and theirs, where the file is of LUTs."""
+
+    model: LogicModel
+    rung: Rung
+    mapped: MappedDesign | None = None
+    mapping: Rung | None = None
+
+    def line(self) -> str:
+        """What was written and how it was checked."""
+        if self.mapped is None:
+            amount, rung = f"{self.model.netlist.n_gates:,} gates", self.rung
+            return f"{amount}; {rung.result}: {rung.detail}"
+        luts = self.mapped.luts
+        rungs = [self.rung, *([self.mapping] if self.mapping else [])]
+        checks = "; ".join(f"{rung.rung} {rung.result}: {rung.detail}" for rung in rungs)
+        return f"{luts.n_gates:,} LUT{luts.k}, {luts.depth} levels; {checks}"
 
 
 def export_model(
@@ -32,9 +68,14 @@ def export_model(
     passes: str | None = None,
     prove: bool = True,
     dump_after: str | None = None,
+    lut: Literal[4, 6] = 4,
+    levels: int = LEVELS,
     notice: Callable[[str], None] = lambda _: None,
-) -> Optimized:
-    """Read, optimize and write; `out` appears whole or not at all. Raises LgnccError."""
+) -> Exported:
+    """Read, optimize, map and write; `out` appears whole or not at all. Raises LgnccError.
+
+    lut, levels: inputs of a LUT and LUTs between two registers, where the file is of LUTs.
+    """
     pipeline = choose_pipeline(level, passes)
     if dump_after is not None and dump_after not in PASSES:
         raise InputError(f"--dump-after {dump_after}: unknown; known are {', '.join(PASSES)}")
@@ -47,10 +88,30 @@ def export_model(
     model = load(path, given, frontend)
     notice("optimize")
     optimized = optimize(model, pipeline, prove=prove, on_pass=dump)
+    mapped = mapping = None
+    if level >= MAPPED_LEVEL and format in LUT_FORMATS:
+        notice("map")
+        mapped = map_model(optimized.model, lut)
+        if prove:
+            notice("prove the mapping")
+            mapping = check_mapped(mapped)
     notice(f"write {format}")
     with replacing(out) as temporary:
-        _write(optimized.model, temporary, format, out.stem)
-    return optimized
+        if mapped is not None:
+            temporary.write_text(_of_luts(mapped, levels, format))
+        else:
+            _write(optimized.model, temporary, format, out.stem)
+    return Exported(optimized.model, optimized.rung, mapped, mapping)
+
+
+def _of_luts(mapped: MappedDesign, levels: int, format: Format) -> str:
+    if format == "blif":
+        return to_blif(mapped.luts, MODULE)
+    from lgncc.emit.core import core_rtlil, core_verilog
+    from lgncc.hw.mapped_core import MappedCore
+
+    core = MappedCore(mapped, plan_stages(mapped.luts, levels))
+    return core_verilog(core) if format == "verilog" else core_rtlil(core)
 
 
 def _write(model: LogicModel, path: Path, format: Format, name: str) -> None:
@@ -58,6 +119,8 @@ def _write(model: LogicModel, path: Path, format: Format, name: str) -> None:
         save_model(model, path)
     elif format == "aiger":
         path.write_bytes(to_aiger(model.netlist))
+    elif format == "blif":
+        path.write_text(to_blif(model.netlist, MODULE))
     elif format == "c":
         path.write_text(to_c(model, name))
     else:

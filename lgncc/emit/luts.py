@@ -60,6 +60,28 @@ def luts_verilog(
     )
 
 
+def luts_rtlil(luts: Netlist, stages: Stages, name: str) -> str:
+    """The same module as RTLIL: a `$lut` a LUT and a `$dffe` a register."""
+    assert not luts.n_state, "a pipeline cannot hold state"
+    text = _Text(luts, stages, None)
+    ports = ["clk", "enable"] * bool(stages.registers)
+    wide = {"x": luts.n_inputs, "y": len(luts.outputs)}
+    lines = [f"module \\{name}"]
+    lines += [f"  wire input {at} \\{port}" for at, port in enumerate(ports, start=1)]
+    for port, direction in (("x", "input"), ("y", "output")):
+        if wide[port]:
+            ports.append(port)
+            lines.append(f"  wire width {wide[port]} {direction} {len(ports)} \\{port}")
+    lines += [f"  wire \\n{i + 2}\n  connect \\n{i + 2} \\x [{i}]" for i in range(luts.n_inputs)]
+    lines += text.rtlil()
+    lines += [f"  connect \\y [{at}] {one}" for at, one in enumerate(map(_sigspec, text.outputs()))]
+    return "\n".join([*lines, "end", ""])
+
+
+def _sigspec(name: str) -> str:
+    return name.replace("'b", "'") if "'" in name else f"\\{name}"
+
+
 @dataclass(frozen=True)
 class _Lut:
     """LUTs of one number of fanins: own and fanin names, tables of 2**fanins rows."""
@@ -181,6 +203,31 @@ class _Text:
             ("step", self._part[of_state], self._state, self._next_state),
         ):
             yield from map(template.format, part.tolist(), q, d, repeat(enable), q)
+
+    def rtlil(self) -> Iterator[str]:
+        gates = range(self.luts.first_gate, self.luts.n_nodes)
+        registers = self._name[self._registers].tolist()
+        yield from map("  wire \\n{}".format, gates)
+        yield from map("  wire \\{}".format, registers)
+        for group in self._luts():
+            fanins = len(group.fanins)
+            rows = 1 << fanins
+            connections = " ".join(["{}"] * fanins)
+            template = (
+                f"  cell $lut $n{{}}\n    parameter \\LUT {rows}'{{:0{rows}b}}\n"
+                f"    parameter \\WIDTH {fanins}\n    connect \\A {{{{ {connections} }}}}\n"
+                "    connect \\Y \\n{}\n  end"
+            )
+            read = [map(_sigspec, names) for names in reversed(group.fanins)]
+            own = group.gate.tolist()
+            yield from map(template.format, own, group.table.tolist(), *read, own)
+        template = (
+            "  cell $dffe ${}\n    parameter \\CLK_POLARITY 1'1\n    parameter \\EN_POLARITY 1'1\n"
+            "    parameter \\WIDTH 1\n    connect \\CLK \\clk\n    connect \\EN \\enable\n"
+            "    connect \\D \\{}\n    connect \\Q \\{}\n  end"
+        )
+        sources = self._name[self._registers - 1].tolist()
+        yield from map(template.format, registers, sources, registers)
 
 
 def _table_name(table: int, rows: int) -> str:

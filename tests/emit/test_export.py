@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import builds
+import naive
 import numpy as np
 import pytest
 import random_networks
@@ -17,8 +18,9 @@ from lgncc.frontends import load
 from lgncc.golden import predict
 from lgncc.storage import load_model, save_model
 from lgncc.verify.equivalence import check_equal
+from lgncc.verify.frontend import random_samples
 
-FORMATS = ("verilog", "rtlil", "aiger", "npz")
+FORMATS = ("verilog", "rtlil", "blif", "aiger", "npz")
 
 
 @pytest.fixture
@@ -38,6 +40,39 @@ def test_verilog_and_rtlil_are_the_core(npz, tmp_path):
         assert optimized.rung.result == "proved"
         check = ["hierarchy -check -top lgncc_core", "proc", "check -assert"]
         yosys.run(tmp_path, [f"{read} core", *check])
+
+
+@pytest.mark.parametrize(
+    ("format_", "read"), [("verilog", "read_verilog"), ("rtlil", "read_rtlil")]
+)
+def test_at_level_2_the_core_is_of_luts_and_both_texts_are_proved_equal(
+    npz, tmp_path, format_, read
+):
+    exported = export(npz, tmp_path / "core", format_, level=2, levels=3)
+    assert [exported.rung.result, exported.mapping.result] == ["proved", "proved"]
+    luts = exported.mapped.luts
+    assert re.match(rf"{luts.n_gates} LUT4, {luts.depth} levels; passes proved", exported.line())
+    script = [f"{read} core", "hierarchy -check -top lgncc_core", "proc", "check -assert"]
+    yosys.run(tmp_path, script)
+
+
+def test_blif_at_level_2_is_the_whole_model_in_luts(npz, tmp_path):
+    model = load(npz)
+    for k in (4, 6):
+        export(npz, tmp_path / "luts.blif", "blif", level=2, lut=k)
+        luts = load(tmp_path / "luts.blif").netlist
+        x = random_samples(model.encoder, 300)
+        widths = model.encoder.bits.tolist()
+        integers = model.encoder.quantize(x)
+        packed = [
+            [int(v) >> b & 1 for v, w in zip(row, widths, strict=True) for b in range(w)]
+            for row in integers
+        ]
+        found = [
+            naive.evaluate(luts.n_inputs, luts.fanin, luts.table, luts.outputs, p) for p in packed
+        ]
+        classes = [sum(bit << i for i, bit in enumerate(bits)) for bits in found]
+        assert classes == predict(model, x).classes.tolist()
 
 
 def test_aiger_is_the_network_before_the_encoder_is_pruned(npz, tmp_path):
@@ -76,6 +111,7 @@ def fails_to_write(npz, monkeypatch, format_):
     names = {
         "verilog": "lgncc.emit.core.core_verilog",
         "rtlil": "lgncc.emit.core.core_rtlil",
+        "blif": "lgncc.emit.export.to_blif",
         "aiger": "lgncc.emit.export.to_aiger",
         "npz": "lgncc.emit.export.save_model",
     }
@@ -112,7 +148,7 @@ def test_a_large_network_has_no_rtlil_and_says_what_to_export(tmp_path):
 
 def test_unknown_levels_and_passes_are_refused_before_reading(tmp_path):
     for options, message in (
-        ({"level": 7}, r"-O 7: this version has levels 0, 1"),
+        ({"level": 7}, r"-O 7: this version has levels 0, 1, 2"),
         ({"passes": "fold,shrink"}, r"--passes: unknown shrink; known are fold, strash, dead"),
         ({"dump_after": "shrink"}, r"--dump-after shrink: unknown; known are fold, strash, dead"),
     ):
