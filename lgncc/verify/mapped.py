@@ -14,8 +14,8 @@ import numpy as np
 
 from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
-from lgncc.golden import Simulator, pack, unpack
 from lgncc.encoder import Encoder
+from lgncc.golden import Simulator, pack, unpack
 from lgncc.mapping.design import Compression, MappedDesign, NormalForm
 from lgncc.model import LogicModel, Readout
 from lgncc.netlist import Netlist

@@ -300,3 +300,14 @@ def test_changed_reset_values_are_refuted():
         "well formed",
         "well formed: refuted: the state's reset values are not the model's",
     )
+
+
+def test_blocks_of_many_variables_are_compared_by_abc(monkeypatch):
+    monkeypatch.setattr("lgncc.verify.blocks.MAX_VARIABLES", 1)
+    design = design_of()
+    assert "of more than 1 variables by ABC" in check_mapped(design).detail
+    gate = design.compression.gates[5][-1] - design.luts.first_gate
+    table = changed(design.luts.table, gate, design.luts.table[gate] ^ np.uint64(1))
+    lemma, text = refuted(with_luts(design, table=table))
+    assert lemma == "blocks"
+    assert "does not keep its sum" in text
