@@ -6,7 +6,9 @@ import numpy as np
 
 from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
-from lgncc.gates import AND, XOR
+from lgncc.gates import AND, OR, XOR
+
+FEW = 3  # words left from when on comparisons are made for speed
 
 
 def argmax_gates(builder: NetlistBuilder, words: Ids) -> Ids:
@@ -17,7 +19,9 @@ def argmax_gates(builder: NetlistBuilder, words: Ids) -> Ids:
     while len(words) > 1:
         pairs = len(words) // 2
         lower, upper = words[0 : 2 * pairs : 2], words[1 : 2 * pairs : 2]
-        wins = _greater(builder, upper, lower)
+        # Scores arrive lowest bit first, and one comparison in the first rounds waits for them; a
+        # later one starts with all bits at hand, and few gates make it shorter.
+        wins = (_greater if len(words) > FEW else _greater_by_twos)(builder, upper, lower)
         # The last comparison is of indices only; their new highest bit says who won.
         values = _choose(builder, wins, upper, lower) if len(words) > 2 else lower[:, :0]
         below = _choose(builder, wins, index[1 : 2 * pairs : 2], index[0 : 2 * pairs : 2])
@@ -35,6 +39,18 @@ def _greater(builder: NetlistBuilder, a: Ids, b: Ids) -> Ids:
     above = builder.gates(0x2, a[:, 0], b[:, 0])
     for bit in range(1, a.shape[1]):
         above = _mux(builder, builder.gates(XOR, a[:, bit], b[:, bit]), a[:, bit], above)
+    return above
+
+
+def _greater_by_twos(builder: NetlistBuilder, a: Ids, b: Ids) -> Ids:
+    """The same of two bits at a time: half the levels, and a LUT more for each two."""
+    above = _greater(builder, a[:, :2], b[:, :2])
+    for bit in range(2, a.shape[1], 2):
+        digit = slice(bit, bit + 2)
+        differ = builder.gates(XOR, a[:, bit], b[:, bit])
+        if bit + 1 < a.shape[1]:
+            differ = builder.gates(OR, differ, builder.gates(XOR, a[:, bit + 1], b[:, bit + 1]))
+        above = _mux(builder, differ, _greater(builder, a[:, digit], b[:, digit]), above)
     return above
 
 

@@ -5,67 +5,24 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from itertools import product
 from typing import NamedTuple
 
+from lgncc.mapping.grouping import Grouping
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.merge import Start, absorbed, merge
-
-
-class Plain(NamedTuple):
-    """A logical bit that is a literal; level: LUTs between it and the inputs."""
-
-    level: int
-    bit: int
-    literal: int
-
-
-class Ghost(NamedTuple):
-    """A leaf gate that need not be built: its node in the ledger, its table and fanins."""
-
-    node: int
-    table: int
-    literals: tuple[int, ...]
-
-
-class Leaf(NamedTuple):
-    """A logical bit that is a ghost; level: of the later of its fanins."""
-
-    level: int
-    bit: int
-    ghost: Ghost
-
-
-Term = Plain | Leaf
-
-
-class Pair(NamedTuple):
-    """Two logical bits (x, x ^ p) as literals, or x a ghost; level: of the later of x and p."""
-
-    level: int
-    bits: tuple[int, int]
-    p: int
-    x: int
-    ghost: Ghost | None
-
-
-class Carry(NamedTuple):
-    """A carry LUT yet to be written, for a free input may take in a bit of the next column.
-    level: what it would have; book: the entry of its merge."""
-
-    level: int
-    table: int
-    literals: tuple[int, ...]
-    book: int
-
-
-class Book(NamedTuple):
-    """What a merge enters in the ledger once its carries are written."""
-
-    inputs: list[int]
-    outputs: list[int]
-    gates: list[int]
+from lgncc.mapping.signals import (
+    CARRY_OF_SUM,
+    Book,
+    Carry,
+    Ghost,
+    Leaf,
+    Pair,
+    Plain,
+    Term,
+    over,
+    value,
+)
 
 
 class Shape(NamedTuple):
@@ -77,11 +34,20 @@ class Shape(NamedTuple):
 
 @dataclass
 class _Ready:
-    """Signals that have arrived."""
+    """Signals that have arrived, the pairs with an absorbed x apart (`ghosts`); and leaves to be
+    absorbed: with a plain bit, two at once (`twos`), with two plain bits (`halves`), as the second
+    of a pair (`ones`)."""
 
     plains: list[Plain] = field(default_factory=list)
     pairs: list[Pair] = field(default_factory=list)
     ghosts: list[Pair] = field(default_factory=list)
+    twos: list[tuple[Leaf, Leaf]] = field(default_factory=list)
+    halves: list[Leaf] = field(default_factory=list)
+    ones: list[Leaf] = field(default_factory=list)
+
+    @property
+    def n_leaves(self) -> int:
+        return len(self.twos) + len(self.halves) + len(self.ones)
 
     @property
     def n_pairs(self) -> int:
@@ -101,31 +67,6 @@ class _Ready:
         return solid + [self.ghosts.pop() for _ in range(n_ghosts)]
 
 
-# Sum, x, y to the carry of x, y and a third bit.
-CARRY_OF_SUM = sum(
-    (x if x == y else s ^ x ^ y) << (s + 2 * x + 4 * y) for s, x, y in product((0, 1), repeat=3)
-)
-
-# The values of each of six variables, in the rows of a table.
-VARIABLES = tuple(sum(1 << row for row in range(64) if row >> i & 1) for i in range(6))
-ALL_ROWS = (1 << 64) - 1
-
-
-def _value(term: Term, nodes: list[int]) -> int:
-    """The term as a table over `nodes`, of 64 rows."""
-    if isinstance(term, Plain):
-        return VARIABLES[nodes.index(term.literal >> 1)] ^ (ALL_ROWS if term.literal & 1 else 0)
-    value = 0
-    variables = [VARIABLES[nodes.index(one >> 1)] for one in term.ghost.literals]
-    for row in range(1 << len(variables)):
-        if term.ghost.table >> row & 1:
-            product_ = ALL_ROWS
-            for index, variable in enumerate(variables):
-                product_ &= variable if row >> index & 1 else ~variable
-            value |= product_ & ALL_ROWS
-    return value
-
-
 class Column:
     """Merges until one bit is left: as early as possible, and only full LUTs while signals are
     still to come (`lgncc.mapping.merge` says why full is what counts).
@@ -137,58 +78,132 @@ class Column:
         self._luts = luts
         self._ledger = ledger
         self._place = (klass, column)
+        self._pending: defaultdict[int, list[Plain | Pair]] = defaultdict(list)
+        self._waiting = 0
+        self._start: Start = "bit"
+        self._constant = -1
         self.carries: list[Carry] = []
         self.books: list[Book] = []
 
-    def reduce(self, signals: Sequence[Plain | Pair], start: Start, constant: int) -> Plain | None:
-        """The column's bit of its word, None where there is none. `start`: a constant that
-        takes part, and its logical bit if it is a one; with it the number of bits is odd."""
-        pending: defaultdict[int, list[Plain | Pair]] = defaultdict(list)
-        for signal in signals:
-            pending[signal.level].append(signal)
+    def reduce(
+        self,
+        signals: Sequence[Plain | Pair],
+        leaves: Sequence[Leaf],
+        start: Start,
+        constant: int,
+    ) -> Plain | None:
+        """The column's bit of its word, None where there is none. `start`: a constant that takes
+        part, and its logical bit if it is a one; with it the number of bits is odd."""
+        self._start, self._constant = start, constant
         ready = _Ready()
-        now, waiting = 0, len(signals)
-        while waiting or ready.n_pairs or len(ready.plains) > 1:
-            for signal in pending.pop(now, ()):
+        for signal in (*signals, *self._group(leaves, len(signals), ready)):
+            self._pending[signal.level].append(signal)
+            self._waiting += 1
+        now = 0
+        while self._waiting or ready.n_pairs or ready.n_leaves or len(ready.plains) > 1:
+            arrived = self._pending.pop(now, [])
+            self._waiting -= len(arrived)
+            for signal in arrived:
                 ready.add(signal)
-                waiting -= 1
-            while shape := self._choose(ready, waiting, start):
-                made = self._merge(ready, shape, start, constant)
-                start = "bit"
+            while (made := self._step(ready)) is not None:
                 if made.level <= now:  # of signals that waited
                     ready.add(made)
                 else:
-                    pending[made.level].append(made)
-                    waiting += 1
+                    self._pending[made.level].append(made)
+                    self._waiting += 1
             now += 1
         return ready.plains[0] if ready.plains else None
 
+    def _group(self, leaves: Sequence[Leaf], n_signals: int, ready: _Ready) -> list[Plain | Pair]:
+        """Leaves that need no other bit become signals; the others are ready for one."""
+        k = self._luts.k
+        groups = Grouping([leaf.nodes for leaf in leaves], k).run()
+        made: list[Plain | Pair] = [
+            self.add((leaves[a], leaves[b], leaves[c])) for a, b, c in groups.threes
+        ]
+        ready.twos = [(leaves[a], leaves[b]) for a, b in groups.twos]
+        ones = [leaves[one] for one in groups.ones]
+        ready.ones = [leaf for leaf in ones if len(leaf.nodes) + 2 > k]
+        ready.halves = [leaf for leaf in ones if len(leaf.nodes) + 2 <= k]
+        # A half uses up a plain bit; those that would find none make pairs among themselves.
+        plenty = n_signals + len(groups.threes) - 2
+        ready.halves.sort(key=lambda leaf: -len(leaf.nodes))
+        while len(ready.halves) > max(plenty, 1):
+            if len(ready.halves[-1].nodes) + len(ready.halves[-2].nodes) > k:
+                break
+            made.append(self._couple(ready.halves.pop(), ready.halves.pop()))
+        return made
+
+    def _step(self, ready: _Ready) -> Plain | Pair | None:
+        """One more LUT of the tree, if what it needs has come."""
+        plains = ready.plains
+        if ready.twos and plains:
+            return self.add((*ready.twos.pop(), plains.pop()))
+        if ready.halves and len(plains) > 1:
+            return self.add((ready.halves.pop(), plains.pop(), plains.pop()))
+        if ready.ones and plains and 4 * len(plains) > ready.n_pairs:
+            return self._sink(ready.ones.pop(), plains.pop())
+        if ready.n_leaves and not self._waiting:
+            return self._unabsorbed(ready)
+        shape = self._choose(ready)
+        return None if shape is None else self._merge(ready, shape)
+
+    def _unabsorbed(self, ready: _Ready) -> Plain:
+        """One of the leaves built, because there is nothing to absorb it in."""
+        if ready.ones:
+            return self.build(ready.ones.pop())
+        if ready.halves:
+            return self.build(ready.halves.pop())
+        a, b = ready.twos.pop()
+        (ready.ones if len(b.nodes) + 2 > self._luts.k else ready.halves).append(b)
+        return self.build(a)
+
+    def build(self, leaf: Leaf) -> Plain:
+        """A leaf as a LUT."""
+        node = self._luts.lut(leaf.ghost.table, leaf.ghost.literals)
+        bit = self._ledger.bit(node, 0, *self._place)
+        self._ledger.block([leaf.bit], [bit], [node, leaf.ghost.node])
+        return Plain(leaf.level + 1, bit, 2 * node)
+
+    def _sink(self, leaf: Leaf, w: Plain) -> Pair:
+        """The leaf as the second of a pair with w."""
+        nodes = sorted(leaf.nodes | w.nodes)
+        raw = Plain(w.level, w.bit, w.literal & ~1)
+        node = self._luts.lut(*over(nodes, value(leaf, nodes) ^ value(raw, nodes)))
+        bit = self._ledger.bit(node, w.literal >> 1, *self._place)
+        self._ledger.block([leaf.bit], [bit], [node, leaf.ghost.node])
+        level = max(leaf.level, w.level) + 1
+        return Pair(level, (w.bit, bit), 2 * node + (w.literal & 1), w.literal, None)
+
+    def _couple(self, x: Leaf, y: Leaf) -> Pair:
+        """Two leaves as a pair whose first is absorbed by its carry."""
+        nodes = sorted(x.nodes | y.nodes)
+        node = self._luts.lut(*over(nodes, value(x, nodes) ^ value(y, nodes)))
+        bit = self._ledger.bit(x.ghost.node, node, *self._place)
+        self._ledger.block([y.bit], [bit], [node, x.ghost.node, y.ghost.node])
+        return Pair(max(x.level, y.level) + 1, (x.bit, bit), 2 * node, 0, x.ghost)
+
     def add(self, terms: tuple[Term, Term, Term]) -> Plain:
-        """Three leaves that read at most k nodes: their sum, a LUT over those; and the carry,
-        which may read the sum instead of one of them."""
-        nodes: list[int] = []
-        for term in terms:
-            read = (term.literal,) if isinstance(term, Plain) else term.ghost.literals
-            nodes += [one >> 1 for one in read if one >> 1 not in nodes]
-        values = [_value(term, nodes) for term in terms]
-        ones = (1 << (1 << len(nodes))) - 1
-        a, b, c = values
-        total = self._luts.lut((a ^ b ^ c) & ones, [2 * node for node in nodes])
+        """Three bits that read at most k nodes: their sum, a LUT over those; and the carry, which
+        may read the sum instead of one of them."""
+        nodes = sorted(frozenset[int]().union(*(term.nodes for term in terms)))
+        a, b, c = (value(term, nodes) for term in terms)
+        total = self._luts.lut(*over(nodes, a ^ b ^ c))
         level = max(term.level for term in terms) + 1
         bit = self._ledger.bit(total, 0, *self._place)
         ghosts = [term.ghost.node for term in terms if isinstance(term, Leaf)]
         self.books.append(Book([term.bit for term in terms], [bit], [total, *ghosts]))
         plains = [term.literal for term in terms if isinstance(term, Plain)]
+        book = len(self.books) - 1
         if len(plains) == 2 and len(nodes) > 3:  # x, y and the sum say what the third was
-            carry = Carry(level + 1, CARRY_OF_SUM, (2 * total, *plains), len(self.books) - 1)
+            self.carries.append(Carry(level + 1, CARRY_OF_SUM, (2 * total, *plains), book))
         else:
-            table = (a & b | a & c | b & c) & ones
-            carry = Carry(level, table, tuple(2 * node for node in nodes), len(self.books) - 1)
-        self.carries.append(carry)
+            self.carries.append(Carry(level, *over(nodes, a & b | a & c | b & c), book))
         return Plain(level, bit, 2 * total)
 
-    def _choose(self, ready: _Ready, waiting: int, start: Start) -> Shape | None:
+    def _choose(self, ready: _Ready) -> Shape | None:
         plains, pairs, full = len(ready.plains), ready.n_pairs, self._luts.k
+        start, waiting = self._start, self._waiting + ready.n_leaves
         if plains + pairs < full:
             lone = pairs == 0 and plains <= (start == "bit")
             return None if waiting or lone else Shape(plains, pairs)
@@ -199,13 +214,14 @@ class Column:
             return None
         ghosts = len(ready.ghosts)
         if ghosts and full == 4:
-            return _with_ghosts(plains, pairs - ghosts, ghosts, waiting)
+            return _with_ghosts(plains, pairs - ghosts, ghosts)
         used = full - min(pairs, full - 1)
         if used % 2 == 0 and waiting and (plains - used) * (full - 1) < pairs + waiting:
             return None  # every later LUT of the tree wants a plain bit too
         return Shape(used, full - used)
 
-    def _merge(self, ready: _Ready, shape: Shape, start: Start, constant: int) -> Plain | Pair:
+    def _merge(self, ready: _Ready, shape: Shape) -> Plain | Pair:
+        start, self._start = self._start, "bit"
         plains = [ready.plains.pop() for _ in range(shape.plains)]
         rest = shape.plains - (start == "bit")
         steps = "x" * (rest // 2) + "p" * shape.pairs
@@ -231,7 +247,7 @@ class Column:
             own_gates.extend(built)
             xs.append(pair.ghost if fits and pair.ghost else 2 * built[0] if built else pair.x)
         if start == "one":
-            inputs.append(constant)
+            inputs.append(self._constant)
         if w is not None:
             literals.append(w.literal & ~1)  # the node: the pair is of nodes
             level = max(level, w.level)
@@ -264,7 +280,7 @@ class Column:
         return [self._luts.lut(pair.ghost.table, pair.ghost.literals), pair.ghost.node]
 
 
-def _with_ghosts(plains: int, solid: int, ghosts: int, waiting: int) -> Shape | None:
+def _with_ghosts(plains: int, solid: int, ghosts: int) -> Shape:
     """At k = 4: the merge (1, 3) has no room for its second pair's ghost."""
     if plains >= 3:
         return Shape(3, 1)

@@ -4,38 +4,38 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
-from lgncc.mapping.column import Book, Carry, Column, Ghost, Leaf, Pair, Plain, Term
+from lgncc.mapping.column import Column
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.merge import Start, exclusive_or
+from lgncc.mapping.signals import Book, Carry, Ghost, Leaf, Pair, Plain, Term
 
 
 @dataclass(frozen=True, eq=False)
 class Leaves:
     """The terms of a NormalForm as nodes of the mapped network.
 
-    A term is a literal, or where `absorbed` the function `table` of two literals `fanin`, which
-    no LUT of the network is. Terms of a row of `triples` are added at once. Of a pair, x is a
-    term like others; y is p ^ x, and no more is said of it.
+    A term is a literal, or where `absorbed` a function that no LUT of the network is: `table` of
+    the first `count` literals of `fanin`, fewer than k and none complemented.
 
-    literal: int64 (T,); absorbed: bool (T,); table: uint64 (T,); fanin: int64 (T, 2);
-    triples: int32 (n, 3); x, y: int32 (m,), terms; p: int32 (m,), nodes.
+    literal: int64 (T,); absorbed: bool (T,); table: uint64 (T,); fanin: int64 (T, k); count:
+    int64 (T,).
     """
 
     literal: Integers
     absorbed: Bits
     table: Tables
     fanin: Integers
-    triples: Ids
-    x: Ids
-    y: Ids
-    p: Ids
+    count: Integers
+
+
+PLAIN_EVERY = 16
+"""Carries for one that stays plain: fewer make deeper designs, each two cost a third of a LUT."""
 
 
 class Words:
@@ -49,13 +49,6 @@ class Words:
         self.bit = np.full(shape, -1, np.int32)
         self.leaf = np.full(len(form.node), -1, np.int32)
         self.constants: list[int] = []
-
-
-class _Leaf(NamedTuple):
-    """What waits in a column: single bits, pairs, and triples to be added."""
-
-    signals: list[Plain | Pair]
-    triples: list[tuple[Term, Term, Term]]
 
 
 def compress(
@@ -80,56 +73,40 @@ def compress(
 
 def _leaf_columns(
     form: NormalForm, leaves: Leaves, levels: list[int], ledger: Ledger, words: Words
-) -> list[list[_Leaf]]:
+) -> list[list[list[Term]]]:
     """The leaves of each class and column, entered in the ledger."""
-    columns = [[_Leaf([], []) for _ in range(form.width)] for _ in range(len(form.constant))]
-    places = list(zip(form.klass.tolist(), form.column.tolist(), strict=True))
-    terms: list[Term] = []
-    second = np.full(len(places), -1)
-    second[leaves.y] = leaves.x
-    for place, literal, absorbed, table, fanin, x in zip(
-        places,
-        leaves.literal.tolist(),
-        leaves.absorbed.tolist(),
-        leaves.table.tolist(),
-        leaves.fanin.tolist(),
-        second.tolist(),
-        strict=True,
+    columns: list[list[list[Term]]] = [
+        [[] for _ in range(form.width)] for _ in range(len(form.constant))
+    ]
+    for term, (klass, column, literal, absorbed, table, fanin, count) in enumerate(
+        zip(
+            form.klass.tolist(),
+            form.column.tolist(),
+            leaves.literal.tolist(),
+            leaves.absorbed.tolist(),
+            leaves.table.tolist(),
+            leaves.fanin.tolist(),
+            leaves.count.tolist(),
+            strict=True,
+        )
     ):
-        if x >= 0:
-            terms.append(Plain(0, -1, 0))  # it is entered with its pair
-        elif absorbed:
-            ghost = Ghost(ledger.ghost(table, fanin), table, tuple(fanin))
-            late = max(levels[fanin[0] >> 1], levels[fanin[1] >> 1])
-            terms.append(Leaf(late, ledger.bit(ghost.node, 0, *place), ghost))
+        one: Term
+        if absorbed:
+            read = tuple(fanin[:count])
+            ghost = Ghost(ledger.ghost(table, read), table, read)
+            late = max(levels[literal >> 1] for literal in read)
+            one = Leaf(late, ledger.bit(ghost.node, 0, klass, column), ghost)
         else:
-            bit = ledger.bit(literal >> 1, literal & 1, *place)
-            terms.append(Plain(levels[literal >> 1], bit, literal))
-    words.leaf[:] = [term.bit for term in terms]
-    single = np.ones(len(places), np.bool_)
-    single[leaves.triples.reshape(-1)] = single[leaves.x] = single[leaves.y] = False
-    for index in np.flatnonzero(single).tolist():
-        columns[places[index][0]][places[index][1]].signals.append(terms[index])
-    for first, *others in leaves.triples.tolist():
-        klass, column = places[first]
-        columns[klass][column].triples.append((terms[first], *(terms[t] for t in others)))
-    for x, y, p in zip(leaves.x.tolist(), leaves.y.tolist(), leaves.p.tolist(), strict=True):
-        klass, column = places[x]
-        term = terms[x]
-        if isinstance(term, Leaf):
-            node, inverted, literal, ghost = term.ghost.node, 0, 0, term.ghost
-        else:
-            node, inverted, literal, ghost = term.literal >> 1, term.literal & 1, term.literal, None
-        words.leaf[y] = bit = ledger.bit(node, p, klass, column)
-        level = max(levels[p], term.level)
-        pair = Pair(level, (term.bit, bit), 2 * p + inverted, literal, ghost)
-        columns[klass][column].signals.append(pair)
+            bit = ledger.bit(literal >> 1, literal & 1, klass, column)
+            one = Plain(levels[literal >> 1], bit, literal)
+        words.leaf[term] = one.bit
+        columns[klass][column].append(one)
     return columns
 
 
 def _column(
     arrived: list[Plain | Pair],
-    own: _Leaf,
+    own: list[Term],
     one: bool,
     place: tuple[int, int],
     last: bool,
@@ -140,25 +117,28 @@ def _column(
     """Reduce a column of what came from below and its own leaves; returns its bit of the word and
     the signals that it sends up, none from the last one."""
     klass, column = place
-    work = Column(luts, ledger, klass, column)
-    arrived = arrived + own.signals + [work.add(triple) for triple in own.triples]
-    count = sum(2 if isinstance(signal, Pair) else 1 for signal in arrived)
+    count = len(own) + sum(2 if isinstance(signal, Pair) else 1 for signal in arrived)
     start: Start = "bit"
     constant = -1
     sent: list[Plain | Pair] = []
+    work = Column(luts, ledger, klass, column)
+    leaves = [term for term in own if isinstance(term, Leaf)]
+    arrived = arrived + [term for term in own if isinstance(term, Plain)]
     if one:
         constant = ledger.bit(1, 0, klass, column)
         words.constants.append(constant)
-        if not arrived:
+        if not count:
             return Plain(0, constant, 2), []
         start = "one"
         if count % 2:
+            if not any(isinstance(signal, Plain) for signal in arrived):
+                arrived.append(work.build(leaves.pop()))
             arrived, carried = _count_up(arrived, constant, place, not last, ledger)
             sent += carried
             start = "bit"
-    elif count % 2 == 0 and arrived:
+    elif count % 2 == 0 and count:
         start = "zero"
-    bit = work.reduce(arrived, start, constant)
+    bit = work.reduce(arrived, leaves, start, constant)
     if not last:
         sent += _send(work.carries, work.books, place, luts, ledger)
     for book in work.books:
@@ -192,14 +172,15 @@ def _send(
     ledger: Ledger,
 ) -> list[Plain | Pair]:
     """Write the carries. One with a free input takes in a plain bit w of the next column and so
-    makes a pair (w, w ^ carry) of both."""
+    makes a pair (w, w ^ carry) of both. A few bits stay plain: they start the chains of that
+    column, and so many are built at a time."""
     klass, column = place[0], place[1] + 1
     sent: list[Plain | Pair] = []
     plains: list[Plain] = []
-    for carry in sorted(carries, key=lambda c: c.level):
+    for index, carry in enumerate(sorted(carries, key=lambda c: c.level)):
         room = len(carry.literals) < luts.k
         book = books[carry.book]
-        if room and plains:
+        if room and len(plains) > index // PLAIN_EVERY:
             w = plains.pop()
             table = exclusive_or(carry.table, len(carry.literals))
             node = luts.lut(table, (*carry.literals, w.literal & ~1))

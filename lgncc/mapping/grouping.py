@@ -1,96 +1,79 @@
 """Grouping: which leaves of one class and column share lookup tables.
 
-Three leaves that read at most k nodes between them need two LUTs, their sum and their carry, and
-none of them is built. Leaves that share a node are therefore grouped first; then those that share
-nothing are added to two built bits; what is left over becomes pairs. Of bits that have to be built,
-one whose LUT has an input free becomes the second of a pair.
+Leaves are gates that no LUT needs to hold: what reads them can read their fanins instead. Three of
+at most k nodes between them are added by two LUTs; two of fewer than k, with any bit. The fewer
+nodes a group has, the more of the parity tree it is, so leaves that share a node go first.
 """
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 
 @dataclass
 class Groups:
-    """Positions of leaves: each in a triple, in a pair, or in neither."""
+    """Positions of leaves, each once. threes: at most k nodes; twos: fewer than k; ones: rest."""
 
-    triples: list[tuple[int, int, int]] = field(default_factory=list)
-    pairs: list[tuple[int, int]] = field(default_factory=list)
+    threes: list[tuple[int, int, int]] = field(default_factory=list)
+    twos: list[tuple[int, int]] = field(default_factory=list)
+    ones: list[int] = field(default_factory=list)
 
 
 class Grouping:
-    """Greedy, leaves with the fewest neighbours first.
+    """Greedy, leaves with the fewest neighbours first. reads: the nodes of each leaf."""
 
-    reads: the nodes that each leaf reads, where it may be absorbed, else its own node;
-    absorbable: which may be; roomy: which have a LUT that can take in one node more; k: fanins of
-    a LUT.
-    """
-
-    def __init__(
-        self,
-        reads: Sequence[frozenset[int]],
-        absorbable: Sequence[bool],
-        roomy: Sequence[bool],
-        k: int,
-    ) -> None:
+    def __init__(self, reads: Sequence[frozenset[int]], k: int) -> None:
         self._reads = reads
         self._k = k
-        self._free = [i for i, yes in enumerate(absorbable) if yes]
-        self._roomy = roomy
-        # Those without room last, for they are taken from the end.
-        built = [i for i, yes in enumerate(absorbable) if not yes]
-        self._built = sorted(built, key=lambda leaf: not roomy[leaf])
         self._taken = [False] * len(reads)
         self._touching: defaultdict[int, list[int]] = defaultdict(list)
-        for leaf in self._free:
-            for node in reads[leaf]:
+        for leaf, nodes in enumerate(reads):
+            for node in nodes:
                 self._touching[node].append(leaf)
+        self._degree = [sum(len(self._touching[n]) for n in nodes) for nodes in reads]
 
     def run(self) -> Groups:
         groups = Groups()
-        alone = []
-        for leaf in sorted(self._free, key=self._degree):
+        for leaf in sorted(range(len(self._reads)), key=self._degree.__getitem__):
             if self._taken[leaf]:
                 continue
             self._taken[leaf] = True
-            second = self._best(self._reads[leaf])
+            nodes = self._reads[leaf]
+            second = self._best(nodes)
             if second is None:
-                alone.append(leaf)
-                self._taken[leaf] = False
+                groups.ones.append(leaf)
                 continue
             self._taken[second] = True
-            nodes = self._reads[leaf] | self._reads[second]
+            nodes |= self._reads[second]
             third = self._best(nodes)
-            if third is None and self._built and len(nodes) < self._k:
-                third = self._built.pop()
-            if third is None:
-                groups.pairs.append((leaf, second))
-                continue
-            self._taken[third] = True
-            groups.triples.append((leaf, second, third))
-        alone = [leaf for leaf in alone if not self._taken[leaf]]
-        while alone and len(self._built) > 2 and len(self._reads[alone[-1]]) + 2 <= self._k:
-            groups.triples.append((alone.pop(), self._built.pop(), self._built.pop()))
-        groups.pairs += zip(alone[::2], alone[1::2], strict=False)
-        while len(self._built) > 1 and self._roomy[self._built[0]]:
-            groups.pairs.append((self._built.pop(), self._built.pop(0)))
+            if third is not None:
+                self._taken[third] = True
+                groups.threes.append((leaf, second, third))
+            elif len(nodes) < self._k:
+                groups.twos.append((leaf, second))
+            else:
+                self._taken[second] = False
+                groups.ones.append(leaf)
+        self._join(groups)
         return groups
 
-    def _degree(self, leaf: int) -> int:
-        return sum(len(self._touching[node]) for node in self._reads[leaf])
+    def _join(self, groups: Groups) -> None:
+        """Leaves alone that share nothing, where LUTs are wide enough for three."""
+        alone, groups.ones = groups.ones, []
+        while len(alone) > 2 and sum(len(self._reads[leaf]) for leaf in alone[-3:]) <= self._k:
+            groups.threes.append((alone.pop(), alone.pop(), alone.pop()))
+        groups.ones = alone
 
-    def _best(self, nodes: Iterable[int]) -> int | None:
-        """Of the leaves left that share a node, and fit, the one that adds fewest; of those, the
-        one with fewest other neighbours."""
-        own = frozenset(nodes)
+    def _best(self, nodes: frozenset[int]) -> int | None:
+        """Of the leaves left that share a node and fit, the one that adds fewest; of those, the
+        one with fewest neighbours."""
         found, least = None, (self._k + 1, 0)
-        for node in own:
+        for node in nodes:
             for leaf in self._touching[node]:
                 if not self._taken[leaf]:
-                    rank = (len(own | self._reads[leaf]), self._degree(leaf))
-                    if rank[0] <= self._k and rank < least:
+                    rank = (len(nodes | self._reads[leaf]), self._degree[leaf])
+                    if rank < least:
                         found, least = leaf, rank
         return found

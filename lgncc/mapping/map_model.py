@@ -18,7 +18,7 @@ from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates
 from lgncc.mapping.full_adders import sum_gates
-from lgncc.mapping.fusion import built_nodes, extend, fuse, map_leaves, roomy_leaves
+from lgncc.mapping.fusion import absorbable_gates, built_nodes, extend, map_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -79,17 +79,16 @@ def _attempts(
     """Designs that differ in what the readout takes in of the last layer: what reads inputs; what
     reads what was built for the attempt before; and that with more built, for many to read."""
     terms = node[form.node]
-    built, roomy = np.zeros(front.n_nodes, np.bool_), np.zeros(len(terms), np.bool_)
+    built = np.zeros(front.n_nodes, np.bool_)
     for more in (False, False, False, True, True):
         if more:
             built = extend(front, terms, built)
-        fusion = fuse(form, front, terms, built, roomy, k)
-        network, leaves = map_leaves(form, front, terms, fusion, k, script)
+        absorbable = absorbable_gates(front, terms, built)
+        network, leaves = map_leaves(form, front, terms, absorbable, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger)
         yield _Attempt(network, writer, ledger, words)
         built = built_nodes(front, network)
-        roomy = roomy_leaves(network, leaves)
 
 
 def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
