@@ -56,7 +56,9 @@ def place_and_route(
     the design does not fit or no attempt is routed.
     """
     log_path = folder / LOG
-    # router1 leaves random networks unrouted; timing is judged from the report, not the exit code.
+    # router1 leaves larger random networks unrouted (ECP5: 2,000 gates in 38 s, 8,000 not in 240),
+    # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
+    # three times the time. Timing is judged from the report, not the exit code.
     common = [*args, "--report", REPORT, "--write", PLACED, "--router", "router2"]
     common.append("--timing-allow-fail")
     for attempt in range(seed, seed + 1 + EXTRA_SEEDS):
