@@ -6,15 +6,19 @@ import subprocess
 import sys
 from dataclasses import replace
 
+import cli
 import pytest
+from builds import small_model
 from hypothesis import given
 from hypothesis import strategies as st
 from loop_through import LoopThrough
 
 from lgncc.boards import load_board
+from lgncc.emit.board import emit_board
 from lgncc.errors import InputError
 from lgncc.flow.families import at_frequency
 from lgncc.flow.platform import elaborate
+from lgncc.report.figures import throughput_samples_per_s
 
 BOARDS = {name: load_board(name) for name in ("icebreaker", "ulx3s-85f", "tang-nano-9k")}
 
@@ -130,3 +134,19 @@ def test_elsewhere_an_ice40_feeds_its_pll_from_a_buffer():
     text = elaborate(board, LoopThrough(8)).rtlil
     assert "cell \\SB_PLL40_CORE" in text
     assert "REFERENCECLK" in text
+
+
+def test_the_uart_and_the_figures_follow_the_clock():
+    board = at_frequency(BOARDS["icebreaker"], 24)
+    design = emit_board(small_model(), board)
+    assert design.placed.clock_hz == 24_000_000
+    assert design.uart_divisor == 24  # still 1 Mbaud
+    assert throughput_samples_per_s(design, board).core == 24_000_000
+
+
+def test_a_clock_out_of_reach_ends_compile_before_it_begins(lgncc, tmp_path):
+    options = ("--board", "icebreaker", "--freq", 300, "--out", tmp_path / "out")
+    done = lgncc("compile", cli.DIGITS, *options)
+    assert done.code == 2
+    assert "cannot make 300 MHz of 12 MHz" in done.error()
+    assert not (tmp_path / "out").exists()
