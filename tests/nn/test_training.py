@@ -1,11 +1,10 @@
 """The training loop: an interrupt costs nothing, and the test part decides nothing."""
 
 import itertools
-import os
-import signal
 
 import pytest
 import torch
+from interrupts import InterruptAfter
 
 from lgncc import nn
 from lgncc.errors import InputError
@@ -39,22 +38,6 @@ def new_network(gumbel=False):
 
 def jitter(x, draws):
     return (x + 0.1 * torch.rand(x.shape, generator=draws)).clamp(0, 1)
-
-
-class InterruptAfter:
-    """Sends this process a real SIGINT while it trains, after so many batches."""
-
-    def __init__(self, batches):
-        self.batches = batches
-
-    def __call__(self, _share):
-        self.batches -= 1
-        if self.batches == 0:
-            os.kill(os.getpid(), signal.SIGINT)
-
-
-HALF = SHELL_CELLS + 12 + 30
-"""Logic cells: the network of these tests, with ten outputs instead of twenty."""
 
 
 @pytest.mark.parametrize(
