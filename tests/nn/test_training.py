@@ -40,6 +40,10 @@ def jitter(x, draws):
     return (x + 0.1 * torch.rand(x.shape, generator=draws)).clamp(0, 1)
 
 
+HALF = SHELL_CELLS + 12 + 30
+"""Logic cells: the network of these tests, with ten outputs instead of twenty."""
+
+
 @pytest.mark.parametrize(
     ("batches", "options"),
     [
