@@ -7,11 +7,11 @@ mapper knows, so candidates are tried.
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from lgncc.arrays import Bits, Ids
+from lgncc.arrays import Bits, Ids, Words
 from lgncc.golden import Simulator
 from lgncc.mapping.abc import map_luts
 from lgncc.mapping.compressor import Leaves
@@ -23,11 +23,12 @@ SIGNATURE_WORDS = 32  # 2,048 random samples tell nodes apart well enough for a 
 ENOUGH_READERS = 2
 
 
-def absorbable_gates(front: Netlist, node: Ids, built: Bits) -> Bits:
-    """bool (T,): the terms, nodes (T,) of `front`, that are gates of `built` nodes or inputs."""
-    ready = built | (np.arange(front.n_nodes) < front.first_gate)
+def absorbable_gates(front: Netlist, node: Ids, known: Known, *, read_too: bool) -> Bits:
+    """bool (T,): the terms, nodes (T,) of `front`, that are gates of built nodes or inputs, and
+    that nothing else reads, or those too."""
+    ready = known.built | (np.arange(front.n_nodes) < front.first_gate)
     gates: Bits = (node >= front.first_gate) & ready[_fanin(front, node)].all(axis=1)
-    return gates
+    return gates if read_too else gates & ~known.read[node]
 
 
 def map_leaves(
@@ -60,13 +61,18 @@ def map_leaves(
     table[lone] = network.table[own[lone] - network.first_gate]
     rows = (np.uint64(1) << (np.uint64(1) << count.astype(np.uint64))) - np.uint64(1)
     table = np.where(absorbed & form.inverted, ~table, table) & rows
+    # ABC may have found that a leaf depends on one node only: then it is a literal.
+    wire = absorbed & (count == 1)
+    flipped = np.where(wire, table == 1, form.inverted)
+    own[wire] = fanin[wire, 0]
+    absorbed &= ~wire
 
     used = np.arange(k) < np.where(absorbed, count, 0)[:, None]
     outputs = np.concatenate([own[~absorbed], fanin[used]])
     network = RemoveDead().apply(replace(network, outputs=outputs))
     literal = np.zeros(len(node), np.int64)
     n_own = int((~absorbed).sum())
-    literal[~absorbed] = 2 * network.outputs[:n_own].astype(np.int64) + form.inverted[~absorbed]
+    literal[~absorbed] = 2 * network.outputs[:n_own].astype(np.int64) + flipped[~absorbed]
     literals = np.zeros((len(node), k), np.int64)
     literals[used] = 2 * network.outputs[n_own:].astype(np.int64)
     return network, Leaves(literal, absorbed, table, literals, np.where(absorbed, count, 0))
@@ -94,9 +100,20 @@ def _fanin(front: Netlist, node: Ids) -> Ids:
     return np.where(gate[:, None] >= 0, front.fanin[np.maximum(gate, 0)], node[:, None])
 
 
+@dataclass(frozen=True, eq=False)
+class Known:
+    """Of a mapping, as nodes of the gates that were mapped, bool (n_nodes,): built, what a LUT or
+    an input is, and read, what LUTs or absorbed leaves read of that."""
+
+    built: Bits
+    read: Bits
+
+
 def extend(front: Netlist, node: Ids, built: Bits) -> Bits:
-    """`built` and every node that two terms' gates lack: it costs a LUT and saves one and a third,
-    and two thirds for every further gate. Where many gates lack it, first."""
+    """`built` and every node that the gates of several terms lack, where most lack it first.
+
+    It costs a LUT. It saves two thirds of a LUT a gate, whose other fanin is there.
+    """
     gates = np.unique(node[node >= front.first_gate])
     fanin = _fanin(front, gates)
     built = built | (np.arange(front.n_nodes) < front.first_gate)
@@ -110,21 +127,28 @@ def extend(front: Netlist, node: Ids, built: Bits) -> Bits:
         built |= count == most
 
 
-def built_nodes(netlist: Netlist, mapped: Netlist) -> Bits:
-    """Which nodes of `netlist` are, up to a complement, nodes of `mapped` as well: bool (n_nodes,).
+def known_nodes(front: Netlist, network: Netlist, n_leaves: int) -> Known:
+    """Which nodes of `front` are, up to a complement, nodes of `network`, whose outputs are
+    `n_leaves` leaves and then what absorbed leaves read.
 
-    By their values on random inputs, which may err: it is for choosing only. Both have the same
-    inputs and state.
+    By their values on random inputs, which may err: it is for choosing only.
     """
+    read = np.zeros(network.n_nodes, np.bool_)
+    read[network.fanin] = True
+    read[network.outputs[n_leaves:]] = True
+    own, mapped = _signatures(front), _signatures(network)
+    changes = own != 0  # what is never seen to change says nothing
+    return Known(np.isin(own, mapped) & changes, np.isin(own, mapped[read]) & changes)
+
+
+def _signatures(netlist: Netlist) -> Words:
+    """uint64 (n_nodes,): a hash of each node's values on the same random samples."""
     rng = np.random.default_rng(0)
-    inputs = rng.integers(0, 2**64, (netlist.n_inputs, SIGNATURE_WORDS), np.uint64)
-    state = rng.integers(0, 2**64, (netlist.n_state, SIGNATURE_WORDS), np.uint64)
+    shape = (netlist.n_inputs + netlist.n_state, SIGNATURE_WORDS)
+    sources = rng.integers(0, 2**64, shape, np.uint64)
     odd = rng.integers(0, 2**64, SIGNATURE_WORDS, np.uint64) | np.uint64(1)
-    keys = []
-    for one in (netlist, mapped):
-        every = replace(one, outputs=np.arange(one.n_nodes, dtype=np.int32), output_names=())
-        value, _ = Simulator(every).run(inputs, state)
-        value = np.where(value[:, :1] & np.uint64(1), ~value, value)
-        keys.append((value * odd).sum(axis=1, dtype=np.uint64))
-    found: Bits = np.isin(keys[0], keys[1]) & (keys[0] != 0)  # 0: never seen to change
-    return found
+    every = replace(netlist, outputs=np.arange(netlist.n_nodes, dtype=np.int32), output_names=())
+    value, _ = Simulator(every).run(sources[: netlist.n_inputs], sources[netlist.n_inputs :])
+    value = np.where(value[:, :1] & np.uint64(1), ~value, value)
+    signature: Words = (value * odd).sum(axis=1, dtype=np.uint64)
+    return signature

@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
-from lgncc.arrays import Ids, Integers
+from lgncc.arrays import Bits, Ids, Integers
 from lgncc.builder import NetlistBuilder, to_two_input
 from lgncc.gates import NOT_A
 from lgncc.mapping.abc import AREA, map_luts
@@ -18,7 +18,7 @@ from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates
 from lgncc.mapping.full_adders import sum_gates
-from lgncc.mapping.fusion import absorbable_gates, built_nodes, extend, map_leaves
+from lgncc.mapping.fusion import Known, absorbable_gates, extend, known_nodes, map_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -76,19 +76,28 @@ class _Attempt:
 def _attempts(
     form: NormalForm, front: Netlist, node: Ids, k: int, script: str
 ) -> Iterator[_Attempt]:
-    """Designs that differ in what the readout takes in of the last layer: what reads inputs; what
-    reads what was built for the attempt before; and that with more built, for many to read."""
+    """Designs that differ in what the readout takes in of the last layer: what ABC leaves for it;
+    and, with and without those that are read elsewhere too, gates of what was built for an
+    attempt before, and those of that and more built for them."""
     terms = node[form.node]
-    built = np.zeros(front.n_nodes, np.bool_)
-    for more in (False, False, False, True, True):
-        if more:
-            built = extend(front, terms, built)
-        absorbable = absorbable_gates(front, terms, built)
+
+    def attempt(absorbable: Bits) -> tuple[_Attempt, Known]:
         network, leaves = map_leaves(form, front, terms, absorbable, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger)
-        yield _Attempt(network, writer, ledger, words)
-        built = built_nodes(front, network)
+        known = known_nodes(front, network, int((~leaves.absorbed).sum()))
+        return _Attempt(network, writer, ledger, words), known
+
+    first, found = attempt(np.zeros(len(terms), np.bool_))
+    yield first
+    for read_too in (False, True):
+        known = found
+        for more in (False, True):
+            if more:
+                known = replace(known, built=extend(front, terms, known.built))
+            chosen = absorbable_gates(front, terms, known, read_too=read_too)
+            made, known = attempt(chosen)
+            yield made
 
 
 def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
