@@ -42,6 +42,7 @@ from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
 from lgncc.verify.ladder import MAPPED, PROGRAM, SERIAL, SYNTHESIZED
 from lgncc.verify.mapped import check_mapped
+from lgncc.verify.models import prove_same_model
 from lgncc.verify.program import check_program
 from lgncc.verify.rung import Rung
 from lgncc.verify.serial import check_serial
@@ -125,7 +126,7 @@ def compile_model(
     lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
     if options.verify != "none":
-        rungs += _prove(planner, lowered, flow, watch)
+        rungs += _prove(optimized.model, planner.model, lowered, flow, watch)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
     artifacts = _publish(workspace, model, optimized.model, lowered, flow)
@@ -221,18 +222,22 @@ def _build(
     )
 
 
-def _prove(planner: Planner, lowered: Lowered, flow: FlowResult, watch: Stopwatch) -> list[Rung]:
+def _prove(
+    model: LogicModel, pruned: LogicModel, lowered: Lowered, flow: FlowResult, watch: Stopwatch
+) -> list[Rung]:
     """The rungs between the optimized model and the netlist that was placed."""
     if lowered.serial is not None:
         with watch.step("prove the mapping"):
+            prove_same_model(model, pruned)
             return [check_serial(lowered.serial)]
     if lowered.program is not None:
         with watch.step("prove the program"):
-            return [check_program(planner.model, lowered.program)]
+            prove_same_model(model, pruned)
+            return [check_program(pruned, lowered.program)]
     if lowered.mapped is None or lowered.stages is None:
         return []
     with watch.step("prove the mapping"):
-        rungs = [check_mapped(lowered.mapped)]
+        rungs = [check_mapped(lowered.mapped, model)]
     with watch.step("prove the synthesis"):
         return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks)]
 

@@ -8,22 +8,21 @@ says why the lemmas together entail that the answers are the same for all inputs
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import fields
 
 import numpy as np
 
 from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
-from lgncc.encoder import Encoder
 from lgncc.golden import Simulator, pack, unpack
 from lgncc.mapping.design import Compression, MappedDesign, NormalForm
-from lgncc.model import LogicModel, Readout
+from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.verify.blocks import LEMMA as BLOCKS
 from lgncc.verify.blocks import check_blocks
 from lgncc.verify.comparison import Comparison, describe_sample
 from lgncc.verify.consumption import CONSUMED, FORMED, check_consumption, check_formed
 from lgncc.verify.lemma import Proof, RefutedError, prove
+from lgncc.verify.models import prove_same_model
 from lgncc.verify.normal_form import LEMMA as NORMAL_FORM
 from lgncc.verify.normal_form import check_normal_form
 from lgncc.verify.reference import (
@@ -44,16 +43,8 @@ LEAVES, ANSWER, OUTPUTS = "leaves", "answer", "outputs"
 def check_mapped(design: MappedDesign, model: LogicModel | None = None) -> Rung:
     """The rung of the ladder. `model`: what was to be mapped; without it the design's word is
     taken for that. Raises RefutedError where the design is wrong."""
-    if model is not None:
-        for part in ("encoder", "netlist", "readout"):
-            if not _same(getattr(model, part), getattr(design.model, part)):
-                raise RefutedError(FORMED, f"the LUTs are of a model with another {part}")
-    return prove_mapped(design).rung(RUNG)
-
-
-def _same(ours: Encoder | Netlist | Readout, theirs: Encoder | Netlist | Readout) -> bool:
-    names = [field.name for field in fields(ours)]
-    return all(np.array_equal(getattr(ours, name), getattr(theirs, name)) for name in names)
+    same = () if model is None else (prove_same_model(model, design.model),)
+    return Proof((*same, *prove_mapped(design).lemmas)).rung(RUNG)
 
 
 def prove_mapped(design: MappedDesign) -> Proof:

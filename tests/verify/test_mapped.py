@@ -18,8 +18,10 @@ from lgncc.encoder import Encoder
 from lgncc.mapping.design import Ragged
 from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
+from lgncc.passes.inputs import PruneInputs
 from lgncc.verify.lemma import RefutedError
 from lgncc.verify.mapped import check_mapped, prove_mapped
+from lgncc.verify.models import prove_same_model
 
 LEMMAS = ["well formed", "normal form", "leaves", "consumption", "blocks", "answer"]
 
@@ -99,10 +101,31 @@ def test_a_proof_names_every_lemma(kind):
 def test_a_design_of_another_model_is_refuted():
     design = design_of()
     model = small_model()
-    assert check_mapped(design, model).result == "proved"
     other = replace(model, readout=replace(model.readout, bias=[0, 0, 0, 1]))
-    with pytest.raises(RefutedError, match="the LUTs are of a model with another readout"):
+    with pytest.raises(RefutedError, match="model: refuted: the readout is not the model's"):
         check_mapped(design, other)
+    encoder = replace(model.encoder, threshold=model.encoder.threshold + 1)
+    with pytest.raises(RefutedError, match=r"model: refuted: output \d+ is wrong"):
+        check_mapped(design, replace(model, encoder=encoder))
+
+
+def test_a_model_less_its_unread_inputs_is_the_same():
+    model = small_model()
+    # One comparison twice, and one that nothing reads.
+    encoder = model.encoder
+    wider = replace(
+        encoder,
+        feature=[*encoder.feature, encoder.feature[3], 0],
+        threshold=[*encoder.threshold, encoder.threshold[3], 1],
+    )
+    moved = np.where(model.netlist.fanin >= 18, model.netlist.fanin + 2, model.netlist.fanin)
+    moved[moved == 5] = 18  # network input 3, read from its twin
+    netlist = replace(model.netlist, n_inputs=18, fanin=moved, outputs=model.netlist.outputs + 2)
+    wide = replace(model, encoder=wider, netlist=netlist)
+    assert "model: 16 outputs" in check_mapped(design_of(), wide).detail
+    pruned = PruneInputs().apply(wide)
+    assert pruned.netlist.n_inputs < 17
+    assert prove_same_model(wide, pruned).name == "model"
 
 
 def changed(array, where, value):
