@@ -64,7 +64,8 @@ class RequestReceiver(Component):
         is_request = state == self.State.REQUEST
         m.submodules.crc = crc = Checksum()
         m.d.comb += [
-            self.i.ready.eq(~is_request & (token.end | (bit == 7))),
+            # While a request waits, the ENDs with which a host paces itself pass by.
+            self.i.ready.eq(Mux(is_request, token.end & ~token.bad, token.end | (bit == 7))),
             end.eq(self.i.valid & ~is_request & token.end),
             cycle.eq(self.i.valid & ~is_request & ~token.end),
             first.eq(cycle & (bit == 0)),

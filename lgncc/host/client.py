@@ -33,11 +33,18 @@ CHUNK_BYTES = 512
 BASE_TIMEOUT_S = 0.3
 FIRST_TIMEOUT_S = 1.0
 INTERVALS = 16
-"""Timeout in usual intervals between answers, besides the base."""
+"""Timeout in usual intervals between bytes that come, besides the base."""
+FRUITLESS_S = 10.0
+"""Timeout where bytes come, but no answers."""
 MAX_TIMEOUTS = 6
 ASK_AGAIN_AFTER = 3
 IDENT_TRIES_S = (0.25, 0.25, 0.5, 0.5, 1.0, 1.0, 2.0, 2.0)
+PROBE_TRIES = 3
+"""Of a port that may well have something else behind it."""
 REPLUG_S = 30.0
+
+ENDS = bytes([END, END])
+"""End whatever was half sent before."""
 
 Progress = Callable[[int], None]
 Notice = Callable[[str], None]
@@ -91,33 +98,35 @@ class Client:
                 except PortLostError:
                     self._reconnect(window)
         finally:
-            # What is still on its way must not be heard by whoever comes next as noise.
             self.retries += max(window.sendings - len(payloads), 0)
         return window.answers
 
     def _converse(self, window: Window, progress: Progress) -> None:
         """Until all is answered; raises PortLostError and what giving up raises."""
-        interval_s = 0.0
+        unsent = b""
+        interval_s = 0.0  # usual, between bytes that come
         patience_s = FIRST_TIMEOUT_S
         timeouts = 0
-        last = time.monotonic()
+        heard = answered = time.monotonic()
         while not window.done:
-            data = window.to_send(CHUNK_BYTES)
-            if data:
-                self._port.write(data)
-            wait_s = max(last + patience_s * 2**timeouts - time.monotonic(), 0.0)
-            came = self._port.read(wait_s if window.waiting else 0.0)
-            answered = window.receive(came) if came else 0
+            unsent = unsent or window.to_send(CHUNK_BYTES)
+            silence_s = patience_s * 2**timeouts
+            wait_s = max(heard + silence_s - time.monotonic(), 0.0)
+            sent, came = self._port.exchange(unsent, wait_s)
+            unsent = unsent[sent:]
             now = time.monotonic()
-            if answered:
-                interval_s += ((now - last) / answered - interval_s) / 8
+            if came:
+                interval_s += (now - heard - interval_s) / 8
                 patience_s = BASE_TIMEOUT_S + INTERVALS * interval_s
-                last, timeouts = now, 0
-                progress(window.answered)
-            elif now - last >= patience_s * 2**timeouts:
+                heard = now
+                if window.receive(came):
+                    answered, timeouts = now, 0
+                    progress(window.answered)
+            if now - heard >= silence_s or now - answered >= FRUITLESS_S:
                 timeouts += 1
                 self._after_timeout(window, timeouts)
-                last = time.monotonic()
+                unsent = ENDS  # whatever is half sent ends here
+                heard = answered = time.monotonic()
 
     def _after_timeout(self, window: Window, timeouts: int) -> None:
         if timeouts == ASK_AGAIN_AFTER:
@@ -128,7 +137,6 @@ class Client:
                 f"{timeouts} tries ({window.answered:,} of {len(window.answers):,} samples were "
                 "answered).\n  Is the line very noisy? Try a shorter cable."
             )
-        self._port.write(b"%c%c" % (END, END))  # whatever is half sent ends here
         window.resend()
 
     def _reconnect(self, window: Window) -> None:
@@ -163,10 +171,10 @@ def require_same(ident: Ident, build: Build, path: str) -> None:
         )
 
 
-def identify(port: Port, tries_s: tuple[float, ...] = IDENT_TRIES_S) -> Ident | None:
-    """Who is there; None where nobody answers. Each try waits so many seconds."""
+def identify(port: Port, tries: int | None = None) -> Ident | None:
+    """Who is there; None where nobody answers."""
     first = os.urandom(1)[0]
-    for number, wait_s in enumerate(tries_s):
+    for number, wait_s in enumerate(IDENT_TRIES_S[:tries]):
         request = Frame(FrameType.IDENT, (first + number) % 256)
         start = checksum(request)
 
@@ -174,10 +182,12 @@ def identify(port: Port, tries_s: tuple[float, ...] = IDENT_TRIES_S) -> Ident | 
             return start if (kind, seq) == (FrameType.IDENT_REPLY, request.seq) else None
 
         decoder = Decoder(starts, IDENT.size)
-        port.write(b"%c%c" % (END, END) + encode(request))
+        unsent = ENDS + encode(request)
         deadline = time.monotonic() + wait_s
         while (left := deadline - time.monotonic()) > 0:
-            for frame in decoder.feed(port.read(left)):
+            sent, came = port.exchange(unsent, left)
+            unsent = unsent[sent:]
+            for frame in decoder.feed(came):
                 if isinstance(frame, Frame):
                     return Ident.parse(frame.payload)
     return None
@@ -193,7 +203,7 @@ def find_port(build: Build) -> Port:
         except EnvironmentLacksError as error:
             said.append(str(error).splitlines()[0])
             continue
-        ident = identify(port, IDENT_TRIES_S[:3])
+        ident = identify(port, PROBE_TRIES)
         if ident is not None and ident.build_id == build.build_id:
             found.append(port)
             continue

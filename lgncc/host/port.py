@@ -6,14 +6,17 @@ whether to wait for it.
 
 from __future__ import annotations
 
+import contextlib
 import errno
+import os
+import select
+import termios
 import time
 from types import TracebackType
 
 from lgncc.errors import EnvironmentLacksError
 
 READ_BYTES = 4096
-WRITE_TIMEOUT_S = 10.0
 POLL_S = 0.2
 
 BRIDGES = {
@@ -37,11 +40,10 @@ class Port:
 
         self.path = path
         try:
-            self._serial = serial.Serial(
-                path, baud, timeout=0, write_timeout=WRITE_TIMEOUT_S, exclusive=True
-            )
-            self._serial.reset_input_buffer()
-        except (OSError, ValueError) as error:  # SerialException is an OSError
+            self._serial = serial.Serial(path, baud, exclusive=True)
+            self._fd: int = self._serial.fileno()  # it does not block
+            termios.tcflush(self._fd, termios.TCIFLUSH)
+        except (OSError, ValueError, termios.error) as error:  # SerialException is an OSError
             raise EnvironmentLacksError(_why_closed(path, baud, error)) from error
 
     def __enter__(self) -> Port:
@@ -56,32 +58,27 @@ class Port:
         self.close()
 
     def close(self) -> None:
+        with contextlib.suppress(termios.error):  # it may be lost
+            termios.tcflush(self._fd, termios.TCOFLUSH)  # nobody will hear the answers
         self._serial.close()
 
-    def read(self, timeout_s: float) -> bytes:
-        """Whatever has come, at the latest after `timeout_s`; empty if nothing has."""
-        try:
-            if self._serial.timeout != timeout_s:
-                self._serial.timeout = timeout_s
-            first = self._serial.read(1)
-            rest = self._serial.read(min(self._serial.in_waiting, READ_BYTES)) if first else b""
-        except (OSError, TypeError) as error:  # TypeError: closed under pyserial's hands
-            raise PortLostError(f"{self.path}: lost: {error}") from error
-        return bytes(first + rest)
+    def exchange(self, data: bytes, timeout_s: float) -> tuple[int, bytes]:
+        """Send what fits of `data` and take what has come; waits until one of both is possible.
 
-    def write(self, data: bytes) -> None:
-        """All of `data` into the port's buffer."""
-        import serial
-
+        Returns the bytes sent and those that came; after `timeout_s`, none of either.
+        """
         try:
-            self._serial.write(data)
-        except serial.SerialTimeoutException as error:
-            raise EnvironmentLacksError(
-                f"{self.path}: takes no data for {WRITE_TIMEOUT_S:g} s; is it a serial port, and "
-                "is flow control off?"
-            ) from error
-        except (OSError, TypeError) as error:
+            writable = [self._fd] if data else []
+            readers, writers, _ = select.select([self._fd], writable, [], timeout_s)
+            came = os.read(self._fd, READ_BYTES) if readers else b""
+            sent = os.write(self._fd, data) if writers else 0
+        except BlockingIOError:
+            return 0, came
+        except OSError as error:
             raise PortLostError(f"{self.path}: lost: {error}") from error
+        if readers and not came:
+            raise PortLostError(f"{self.path}: lost")
+        return sent, came
 
 
 def reopen(path: str, baud: int, patience_s: float) -> Port:
@@ -114,7 +111,7 @@ def candidate_ports() -> list[str]:
     return list(last.values())
 
 
-def _why_closed(path: str, baud: int, error: OSError | ValueError) -> str:
+def _why_closed(path: str, baud: int, error: Exception) -> str:
     number = getattr(error, "errno", None)
     if number in (errno.ENOENT, errno.ENODEV, errno.ENXIO, errno.EIO):
         return (

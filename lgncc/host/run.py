@@ -37,8 +37,7 @@ class RunReport:
     def lines(self) -> list[str]:
         retried = f"; {self.retries:,} requests sent again" if self.retries else ""
         lines = [
-            f"{self.samples:,} samples through {self.port} (build {self.build_id}): "
-            "every answer is the golden model's",
+            f"{self.samples:,} samples through {self.port}: every answer is the golden model's",
             f"{self.seconds:.1f} s, {self.samples_per_s:,.0f} samples/s; the line carries "
             f"{self.line_samples_per_s:,.0f}{retried}",
         ]

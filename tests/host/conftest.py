@@ -5,6 +5,7 @@ from __future__ import annotations
 import fcntl
 import os
 import shutil
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -18,14 +19,23 @@ from lgncc.verify.frontend import random_samples
 @pytest.fixture(scope="session")
 def simulated(tmp_path_factory):
     """Folders by what runs on the board: `right`; `wrong`, which has a gate flipped but says that
-    it is the right model's; `other`, the build of another model."""
+    it is the right model's; `other`, the build of another model; `wide`, whose answers are longer
+    than its questions."""
     common = tmp_path_factory.getbasetemp()
     if "PYTEST_XDIST_WORKER" in os.environ:
         common = common.parent
     folder = common / "simulated"
     model = small_model()
     flipped = with_gate(model, 40, table=model.netlist.table[40] ^ np.uint64(0xF))
-    made = {"right": (model, model), "wrong": (model, flipped), "other": (small_model("bits"),) * 2}
+    bits = small_model("bits")
+    outputs = np.tile(bits.netlist.outputs, 10)
+    wide = replace(bits, netlist=replace(bits.netlist, outputs=outputs))
+    made = {
+        "right": (model, model),
+        "wrong": (model, flipped),
+        "other": (bits, bits),
+        "wide": (wide, wide),
+    }
     with (common / "simulated.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         for name, (stated, built) in made.items():

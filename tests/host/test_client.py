@@ -22,7 +22,7 @@ from lgncc.golden import predict
 from lgncc.host import client, port
 from lgncc.host.board import open_board
 from lgncc.host.build import load_build
-from lgncc.host.frames import BITS_A_BYTE
+from lgncc.host.frames import BITS_A_BYTE, bytes_for
 from lgncc.host.port import Port
 from lgncc.host.run import line_samples_per_s
 from lgncc.sim.simboard import LineFaults, running
@@ -50,10 +50,12 @@ def wait_until_asleep(process):
         time.sleep(0.2)
 
 
-def test_a_clean_line_is_kept_busy(simulated, samples):
-    build = load_build(simulated["right"])
-    with running(simulated["right"]) as board:
-        with open_board(simulated["right"], board.port) as connected:
+@pytest.mark.parametrize("name", ["right", "wide"])
+def test_a_clean_line_is_kept_busy(simulated, samples, name):
+    build = load_build(simulated[name])
+    assert (build.out_bytes > bytes_for(build.in_width)) == (name == "wide")
+    with running(simulated[name]) as board:
+        with open_board(simulated[name], board.port) as connected:
             wait_until_asleep(board.process)
             connected.check(samples)
             assert connected.client.retries == 0
