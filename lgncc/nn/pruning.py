@@ -47,6 +47,9 @@ class Pruning:
     start: float = 0.2
     end: float = 0.7
 
+    def is_due(self, model: torch.nn.Sequential) -> bool:
+        return float(estimate_cells(model, discrete=True).total) > self.cells
+
     def apply(
         self,
         model: torch.nn.Sequential,

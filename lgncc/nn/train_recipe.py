@@ -23,8 +23,6 @@ from lgncc.nn.training_report import require_matplotlib, write_report
 from lgncc.nn.training_state import state_path
 from lgncc.storage import replacing
 
-START = 2
-
 
 @dataclass(frozen=True)
 class TrainOptions:
@@ -134,7 +132,7 @@ def _has_memory(model: torch.nn.Sequential) -> bool:
 
 
 def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
-    """Of the recipe, or START times what the budget allows: pruning chooses from them."""
+    """Of the recipe, to be pruned to the budget, or wider where the budget allows it."""
     network = chosen.network(split, chosen.widths, torch.Generator().manual_seed(0))
     if _has_memory(network):
         raise InputError(
@@ -146,7 +144,7 @@ def _widths(chosen: Recipe, split: Split, max_cells: int) -> tuple[int, ...]:
     features, bits = encoder.features, encoder.input_format.bits
     thresholds = features * encoder.levels
     allowed = widths_within(max_cells, chosen.widths, chosen.classes, features, bits, thresholds)
-    return max(chosen.widths, tuple(START * width for width in allowed), key=sum)
+    return max(chosen.widths, allowed, key=sum)
 
 
 def save_test_data(split: Split, path: Path) -> None:

@@ -164,10 +164,9 @@ class _Run:
             self.pruning.apply(self.model, x, y, *shares)
 
     def is_too_large(self) -> bool:
-        """Whether gates are to go yet, so that no epoch counts as the best."""
+        """Whether gates are to go yet, so that this epoch cannot be the one to keep."""
         last = self.at.phase + 1 == len(self.settings.phases)
-        share = self.at.epoch / self.settings.phases[self.at.phase].epochs
-        return last and self.pruning is not None and share < self.pruning.end
+        return last and self.pruning is not None and self.pruning.is_due(self.model)
 
     def evaluate(self, done: int) -> None:
         part, x, y = self.split.watched
