@@ -30,9 +30,15 @@ class Shell(Component):
     `core` has `i`: In(stream of in_width bits) and `o`: Out(stream of out_width bits) and gives
     one output for each input. `divisor`: clock cycles a bit, see `lgncc.hw.uart.divisor`.
     `build_id`: 8 bytes that IDENT answers. The core's cells are found under the name `core`.
+
+    answer_register: the answer waits in a register, a cycle more, so that what stalls the core is
+    a flip-flop and not the link's logic: fast clocks need that.
     """
 
-    def __init__(self, core: Any, *, divisor: int, build_id: bytes) -> None:
+    def __init__(
+        self, core: Any, *, divisor: int, build_id: bytes, answer_register: bool = False
+    ) -> None:
+        self.answer_register = answer_register
         self.core = core
         self.divisor = divisor
         self.build_id = build_id
@@ -71,8 +77,16 @@ class Shell(Component):
             link_rx.held.eq(waiting),
             core.i.payload.eq(link_rx.vector[: self.in_width]),
             core.i.valid.eq(waiting),
-            link_tx.result.payload.eq(core.o.payload),
-            link_tx.result.valid.eq(core.o.valid),
-            core.o.ready.eq(link_tx.result.ready),
         ]
+        result = link_tx.result
+        if not self.answer_register:
+            connect(m, core.o, result)
+            return m
+        full = Signal()
+        answer = Signal(self.out_width, reset_less=True)
+        m.d.comb += [result.payload.eq(answer), result.valid.eq(full), core.o.ready.eq(~full)]
+        with m.If(~full):
+            m.d.sync += [answer.eq(core.o.payload), full.eq(core.o.valid)]
+        with m.Elif(result.ready):
+            m.d.sync += full.eq(0)
         return m

@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 CORE_MODULE = "lgncc_core"
 BOARD_MODULE = "lgncc_board"
 """Everything of the board design but the pads: ports clk, rst, rx, tx."""
+FAST_HZ = 50_000_000
+"""Above, the link's logic is too slow to stall a core in the same cycle."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -78,7 +80,11 @@ def emit_core(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
     identity = f"{core_text}\0{board.name}\0{cycles}"
     build_id = hashlib.sha256(identity.encode()).digest()[:BUILD_ID_BYTES]
 
-    shells = [Shell(make_core(), divisor=cycles, build_id=build_id) for _ in range(2)]
+    fast = board.clock.hz > FAST_HZ
+    shells = [
+        Shell(make_core(), divisor=cycles, build_id=build_id, answer_register=fast)
+        for _ in range(2)
+    ]
     board_text = component_verilog(shells[0], BOARD_MODULE)
     core: AnyCore = shells[1].core
     portable = core.extra_verilog()

@@ -119,10 +119,10 @@ def starts(script):
     return lambda kind, seq: 0 if kind == FrameType.ERROR else found.get(seq)
 
 
-def talk(script, core=None):
+def talk(script, core=None, **options):
     """Send the script to a shell around `core`, then listen until it has been quiet."""
     core = core or Increment()
-    dut = Shell(core, divisor=DIVISOR, build_id=BUILD_ID)
+    dut = Shell(core, divisor=DIVISOR, build_id=BUILD_ID, **options)
     heard, levels = Heard(), []
 
     async def bench(ctx):
@@ -169,11 +169,12 @@ GOOD = infer(9, 0x1234)
 GOOD_ANSWER = result(9, 0x1235)
 
 
+@pytest.mark.parametrize("answer_register", [False, True])
 @pytest.mark.parametrize("seed", [1, 77, 4242])
-def test_good_frames_are_answered_in_order_with_their_seq(seed):
+def test_good_frames_are_answered_in_order_with_their_seq(seed, answer_register):
     vectors = [0, 1, 0x1FFFFF, 0x0DBC0, 0xC0DBC, 0xC0C0C, 0x1BDBDB]
     script = [infer(i, v) for i, v in enumerate(vectors)]
-    heard = talk(script, Increment(seed=seed))
+    heard = talk(script, Increment(seed=seed), answer_register=answer_register)
     assert heard.frames == [result(i, v + 1) for i, v in enumerate(vectors)]
     assert heard.vectors == vectors
 
