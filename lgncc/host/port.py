@@ -67,17 +67,18 @@ class Port:
 
         Returns the bytes sent and those that came; after `timeout_s`, none of either.
         """
+        sent, came = 0, b""
         try:
             writable = [self._fd] if data else []
             readers, writers, _ = select.select([self._fd], writable, [], timeout_s)
-            came = os.read(self._fd, READ_BYTES) if readers else b""
-            sent = os.write(self._fd, data) if writers else 0
+            if readers and not (came := os.read(self._fd, READ_BYTES)):
+                raise PortLostError(f"{self.path}: lost")
+            if writers:
+                sent = os.write(self._fd, data)
         except BlockingIOError:
-            return 0, came
+            pass  # somebody was quicker than select
         except OSError as error:
             raise PortLostError(f"{self.path}: lost: {error}") from error
-        if readers and not came:
-            raise PortLostError(f"{self.path}: lost")
         return sent, came
 
 
