@@ -24,6 +24,13 @@ from lgncc.mapping.signals import (
     value,
 )
 
+PLAIN_EVERY = 16
+"""Bits of a column for one that stays plain: fewer make deeper designs, each costs a sixth of a
+LUT at k = 4."""
+
+CHAIN = 4
+"""Pairs for a plain bit, above which plain bits are not spent on less than two pairs."""
+
 
 class Shape(NamedTuple):
     """The signals of a merge: how many plain bits, how many pairs."""
@@ -96,7 +103,7 @@ class Column:
         part, and its logical bit if it is a one; with it the number of bits is odd."""
         self._start, self._constant = start, constant
         ready = _Ready()
-        for signal in (*signals, *self._group(leaves, len(signals), ready)):
+        for signal in (*signals, *self._group(leaves, signals, ready)):
             self._pending[signal.level].append(signal)
             self._waiting += 1
         now = 0
@@ -114,24 +121,33 @@ class Column:
             now += 1
         return ready.plains[0] if ready.plains else None
 
-    def _group(self, leaves: Sequence[Leaf], n_signals: int, ready: _Ready) -> list[Plain | Pair]:
-        """Leaves that need no other bit become signals; the others are ready for one."""
+    def _group(
+        self, leaves: Sequence[Leaf], signals: Sequence[Plain | Pair], ready: _Ready
+    ) -> list[Plain | Pair]:
+        """Leaves that need no other bit become signals; the others are ready for one.
+
+        The last two kinds use up a plain bit each. Those that would leave too few for the chains
+        make do: halves are paired, and of the ones some are built.
+        """
         k = self._luts.k
         groups = Grouping([leaf.nodes for leaf in leaves], k).run()
         made: list[Plain | Pair] = [
             self.add((leaves[a], leaves[b], leaves[c])) for a, b, c in groups.threes
         ]
         ready.twos = [(leaves[a], leaves[b]) for a, b in groups.twos]
-        ones = [leaves[one] for one in groups.ones]
-        ready.ones = [leaf for leaf in ones if len(leaf.nodes) + 2 > k]
-        ready.halves = [leaf for leaf in ones if len(leaf.nodes) + 2 <= k]
-        # A half uses up a plain bit; those that would find none make pairs among themselves.
-        plenty = n_signals + len(groups.threes) - 2
-        ready.halves.sort(key=lambda leaf: -len(leaf.nodes))
-        while len(ready.halves) > max(plenty, 1):
+        singles = sorted((leaves[one] for one in groups.ones), key=lambda leaf: -len(leaf.nodes))
+        ready.ones = [leaf for leaf in singles if len(leaf.nodes) + 2 > k]
+        ready.halves = [leaf for leaf in singles if len(leaf.nodes) + 2 <= k]
+        n_plain = sum(isinstance(signal, Plain) for signal in signals)
+        n_bits = len(leaves) + 2 * len(signals) - n_plain
+        spare = max(n_plain + len(groups.threes) - n_bits // PLAIN_EVERY, 0)
+        wanted = max(spare - len(ready.ones), spare // 2, 1)
+        while len(ready.halves) > wanted:
             if len(ready.halves[-1].nodes) + len(ready.halves[-2].nodes) > k:
                 break
             made.append(self._couple(ready.halves.pop(), ready.halves.pop()))
+        spare -= len(ready.halves)
+        made += [self.build(ready.ones.pop()) for _ in range((len(ready.ones) - spare) // 2)]
         return made
 
     def _step(self, ready: _Ready) -> Plain | Pair | None:
@@ -141,7 +157,7 @@ class Column:
             return self.add((*ready.twos.pop(), plains.pop()))
         if ready.halves and len(plains) > 1:
             return self.add((ready.halves.pop(), plains.pop(), plains.pop()))
-        if ready.ones and plains and 4 * len(plains) > ready.n_pairs:
+        if ready.ones and plains:
             return self._sink(ready.ones.pop(), plains.pop())
         if ready.n_leaves and not self._waiting:
             return self._unabsorbed(ready)
@@ -282,7 +298,7 @@ class Column:
 
 def _with_ghosts(plains: int, solid: int, ghosts: int) -> Shape:
     """At k = 4: the merge (1, 3) has no room for its second pair's ghost."""
-    if plains >= 3:
+    if plains >= 3 and CHAIN * (plains - 2) > solid + ghosts:
         return Shape(3, 1)
     if solid and solid + ghosts >= 3:
         return Shape(1, 3)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
-from lgncc.mapping.column import Column
+from lgncc.mapping.column import PLAIN_EVERY, Column
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
@@ -32,10 +32,6 @@ class Leaves:
     table: Tables
     fanin: Integers
     count: Integers
-
-
-PLAIN_EVERY = 16
-"""Carries for one that stays plain: fewer make deeper designs, each two cost a third of a LUT."""
 
 
 class Words:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import islice
 from typing import Literal
 
 import numpy as np
@@ -26,15 +27,19 @@ from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
 BUFFER = 0b10
+ATTEMPTS = 5
+WORTH_GATES = 200_000  # gates to map in all attempts together, unless one has more
 
 
 @dataclass(frozen=True)
 class MappingOptions:
     """readout: compressors with a certificate, or `plain` full-adder trees mapped by ABC with all
-    the rest, which have none; script: ABC commands for what is mapped as gates."""
+    the rest, which have none; script: ABC commands for what is mapped as gates; attempts: how many
+    ways of fusing readout and network are tried, fewer for large networks unless given."""
 
     readout: Literal["compressors", "plain"] = "compressors"
     script: str = AREA
+    attempts: int | None = None
 
 
 def map_model(
@@ -52,7 +57,9 @@ def map_model(
     if options.readout == "plain":
         luts = map_luts(_plain_gates(model, front, node, form), k, script=options.script)
         return MappedDesign(model, luts, _parts(model, luts, luts), form, None)
-    best = min(_attempts(form, front, node, k, options.script), key=lambda a: a.writer.n_nodes)
+    attempts = options.attempts or max(1, min(ATTEMPTS, WORTH_GATES // max(front.n_gates, 1)))
+    designs = islice(_attempts(form, front, node, k, options.script), attempts)
+    best = min(designs, key=lambda design: design.writer.n_nodes)
     writer, words = best.writer, best.words
     if model.readout.kind == "class":
         outputs = _write_argmax(writer, words.literal, options.script)
