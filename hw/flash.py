@@ -83,14 +83,7 @@ class FlashProgram(Component):
     def __init__(self, program: Program, offset: int) -> None:
         self.program = program
         self.offset = offset
-        self.columns = 1 << (-(-program.width // RAM_BITS) - 1).bit_length()  # 1, 2 or 4
-        self.banks = RAMS // self.columns
-        capacity = self.banks * RAM_DEPTH
-        if len(program) > capacity:
-            raise DesignError(
-                f"folded: the program has {len(program):,} instructions of {program.width} bits; "
-                f"the single-port RAM holds {capacity:,} of that width"
-            )
+        self.columns, self.banks = require_room(program)
         super().__init__(
             {
                 "address": In(range(max(len(program), 2))),
@@ -176,6 +169,22 @@ class FlashProgram(Component):
             setattr(flash, name, getattr(pin, direction))
         m.d.comb += [flash.wp.eq(0), flash.hold.eq(0)]
         return flash
+
+
+def require_room(program: Program) -> tuple[int, int]:
+    """RAMs side by side and RAMs behind each other that hold the program.
+
+    Raises DesignError where there are not as many.
+    """
+    columns = 1 << (-(-program.width // RAM_BITS) - 1).bit_length()  # 1, 2 or 4
+    banks = RAMS // columns
+    capacity = banks * RAM_DEPTH
+    if len(program) > capacity:
+        raise DesignError(
+            f"folded: the program has {len(program):,} instructions of {program.width} bits; "
+            f"the single-port RAM holds {capacity:,} of that width"
+        )
+    return columns, banks
 
 
 class SinglePortRam(Component):

@@ -29,6 +29,17 @@ from lgncc.model import LogicModel
 DRAIN_CYCLES = 3  # from the last instruction's issue until all of it has happened
 
 
+def latency_cycles(program: Program) -> int:
+    """As FoldedCore states it."""
+    return len(program) + 2 * DRAIN_CYCLES + 1
+
+
+def initiation_interval(program: Program, lanes: int) -> int:
+    """As FoldedCore states it."""
+    rest = len(program) - program.n_loads + DRAIN_CYCLES
+    return -(-(lanes * (program.n_loads + DRAIN_CYCLES + 2) + rest) // lanes)
+
+
 class BlockProgram(Component):
     """The program in block RAM, there when the FPGA is. A word follows its address by a cycle.
 
@@ -103,14 +114,12 @@ class FoldedCore(Component):
     def latency_cycles(self) -> int:
         """Clock edges from the one that accepts a vector to the one that can take its answer;
         of the last vector of a batch, where there are more lanes."""
-        return len(self.program) + 2 * DRAIN_CYCLES + 1
+        return latency_cycles(self.program)
 
     @property
     def initiation_interval(self) -> int:
         """Cycles a vector, on average and rounded up, of a stream that never pauses."""
-        loads, rest = self.program.n_loads, len(self.program) - self.program.n_loads
-        batch = self.lanes * (loads + DRAIN_CYCLES + 2) + rest + DRAIN_CYCLES
-        return -(-batch // self.lanes)
+        return initiation_interval(self.program, self.lanes)
 
     @property
     def contents(self) -> str:

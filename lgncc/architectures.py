@@ -19,7 +19,7 @@ from lgncc.lowering import (
     lower_folded,
     lower_luts,
     lower_serial,
-    program_memory,
+    program_place,
 )
 from lgncc.mapping import map_model
 from lgncc.mapping.design import MappedDesign
@@ -193,25 +193,21 @@ class Planner:
         )
 
     def _folded(self, board: Board, goal: Goal) -> list[Estimate]:
-        from lgncc.hw.folded import FoldedCore
+        from lgncc.hw.folded import initiation_interval, latency_cycles
 
         many = goal == "throughput" and not self.model.netlist.n_state
         obstacle = DesignError("folded: no memory")
         for lanes in LANES if many else (1,):
             try:
-                memory = program_memory(self.program, lanes, board)
+                program_place(self.program, lanes, board)
             except DesignError as error:
                 obstacle = error
                 continue
-            core = FoldedCore(self.model, lanes=lanes, program=self.program, memory=memory)
+            latency = latency_cycles(self.program)
+            interval = initiation_interval(self.program, lanes)
             cells = PROCESSOR_CELLS + LANE_CELLS * lanes + self._shell()
             cells += self.model.encoder.input_width
-            return [
-                self._fitting(
-                    Estimate("folded", lanes, cells, core.latency_cycles, core.initiation_interval),
-                    board,
-                )
-            ]
+            return [self._fitting(Estimate("folded", lanes, cells, latency, interval), board)]
         raise obstacle
 
     def _shell(self) -> int:

@@ -1,3 +1,4 @@
+# amaranth: UnusedElaboratable=no
 """An optimized model to a design for a board: as gates for synthesis, or as LUTs of our own.
 
 Below level 2 the core is gates and a readout that yosys maps. From there on lgncc maps the whole
@@ -9,7 +10,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import Literal
 
 import numpy as np
 
@@ -24,10 +25,6 @@ from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
 from lgncc.passes.inputs import PruneInputs
-
-if TYPE_CHECKING:
-    from lgncc.hw.flash import FlashProgram
-    from lgncc.hw.folded import BlockProgram
 
 MAPPED_LEVEL = 2
 """From this -O level on, lgncc maps to LUTs itself."""
@@ -95,21 +92,25 @@ def lower_serial(design: SerialDesign, board: Board) -> Lowered:
 
 def lower_folded(model: LogicModel, program: Program, lanes: int, board: Board) -> Lowered:
     """The gate processor. Raises DesignError where the part's memory is too small."""
+    from lgncc.hw.flash import FlashProgram
     from lgncc.hw.folded import FoldedCore
 
+    where = program_place(program, lanes, board)
+
     def core() -> FoldedCore:
-        memory = program_memory(program, lanes, board)
+        memory = None
+        if where == "flash" and board.flash is not None:
+            memory = FlashProgram(program, board.flash.offset)
         return FoldedCore(model, lanes=lanes, program=program, memory=memory)
 
     emitted = emit_core(core, board)
     return Lowered("folded", emitted, FOLDED_PARTS, model.netlist.depth, program=program)
 
 
-def program_memory(program: Program, lanes: int, board: Board) -> BlockProgram | FlashProgram:
+def program_place(program: Program, lanes: int, board: Board) -> Literal["block RAM", "flash"]:
     """Where the program stands: in block RAM if that has room for it beside the nodes, else in
     the single-port RAM, loaded from flash. Raises DesignError where there is room in neither."""
-    from lgncc.hw.flash import FlashProgram
-    from lgncc.hw.folded import BlockProgram
+    from lgncc.hw.flash import require_room
 
     ram = board.block_ram
     if ram is None:
@@ -122,10 +123,11 @@ def program_memory(program: Program, lanes: int, board: Board) -> BlockProgram |
     words = math.ceil(len(program) / ram.rows) * math.ceil(program.width / ram.width)
     available = board.capacity[ram.resource]
     if nodes + words <= available:
-        return BlockProgram(program)
+        return "block RAM"
     missing = f"{ram.resource}: {nodes} for {program.depth:,} values"
     if nodes <= available and board.flash is not None:
-        return FlashProgram(program, board.flash.offset)
+        require_room(program)
+        return "flash"
     raise DesignError(
         f"folded: {missing} in {lanes} lanes and {words} for {len(program):,} instructions of "
         f"{program.width} bits, of {available}"

@@ -1,0 +1,101 @@
+"""The choice among the architectures: what is estimated, chosen, and done where that fails."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import builds
+import numpy as np
+import pytest
+from random_networks import save_random
+
+from lgncc import compiler
+from lgncc.architectures import FULL, Planner
+from lgncc.boards import list_boards, load_board
+from lgncc.compiler import Options, compile_model
+from lgncc.errors import DesignError
+from lgncc.lowering import program_place
+from lgncc.mapping.program import assemble
+from lgncc.passes.pipeline import choose_pipeline, optimize
+from lgncc.storage import load_model, save_model
+
+GOALS = ("latency", "throughput", "area")
+
+
+@pytest.fixture(scope="module", params=[(300, 100), (3_000, 1_000), (9_000, 3_000)])
+def planner(request, tmp_path_factory):
+    gates, width = request.param
+    path = tmp_path_factory.mktemp("network") / "random.npz"
+    model = load_model(save_random(path, gates=gates, width=width))
+    return Planner(optimize(model, choose_pipeline(1), prove=False).model)
+
+
+@pytest.mark.parametrize("goal", GOALS)
+@pytest.mark.parametrize("name", list_boards())
+def test_what_is_chosen_fits_and_is_the_best_of_what_fits(planner, name, goal):
+    board = load_board(name)
+    estimates = planner.estimates(board, goal)
+    possible = [estimate for estimate in estimates if not estimate.obstacle]
+    assert possible, "a gate processor at the least"
+    chosen = estimates[0]
+    assert chosen is possible[0]
+    assert all(e.cells <= FULL * board.capacity[board.logic_cells] for e in possible)
+    figure = {"latency": "latency_cycles", "throughput": "interval", "area": "cells"}[goal]
+    assert getattr(chosen, figure) == min(getattr(e, figure) for e in possible)
+
+
+def test_an_obstacle_says_what_is_missing(tmp_path):
+    model = load_model(save_random(tmp_path / "big.npz", gates=9_000, width=3_000))
+    estimates = Planner(model).estimates(load_board("icebreaker"), "latency", "pipelined")
+    assert [e.architecture for e in estimates] == ["pipelined"]
+    assert estimates[0].obstacle.endswith("of 5,280 logic cells")
+
+
+def test_a_program_stands_in_block_ram_or_behind_the_bitstream():
+    icebreaker, ulx3s = (load_board(name) for name in ("icebreaker", "ulx3s-85f"))
+    small, large = (assemble(builds.deep_model(layers=n, width=500)) for n in (2, 20))
+    assert program_place(small, 1, icebreaker) == "block RAM"
+    assert program_place(large, 1, icebreaker) == "flash"
+    assert program_place(large, 1, ulx3s) == "block RAM"
+    with pytest.raises(DesignError, match=r"BSRAM: \d+ for .* instructions of \d+ bits, of 26"):
+        program_place(large, 1, replace(load_board("tang-nano-9k"), flash=None))
+
+
+def test_where_the_best_cannot_be_routed_smaller_ones_are_tried(tmp_path, monkeypatch):
+    path = tmp_path / "model.npz"
+    save_model(builds.deep_model(layers=2, width=512), path)
+    tried = []
+
+    def fails(workspace, board, placed, parts, **_):
+        tried.append(placed)
+        raise DesignError(f"design {len(tried)} cannot be routed\n  log: elsewhere")
+
+    monkeypatch.setattr(compiler, "build", fails)
+    notices = []
+    options = Options(board="icebreaker", out=tmp_path / "out")
+    with pytest.raises(DesignError, match="design 3 cannot be routed"):
+        compile_model(path, options, notice=notices.append)
+    names = [line.split(":")[0] for line in notices if "logic cells" in line]
+    assert names == ["pipelined", "class-serial", "folded"]
+    cells = [
+        int(line.split("about ")[1].split()[0].replace(",", ""))
+        for line in notices
+        if "about" in line
+    ]
+    assert cells == sorted(cells, reverse=True)
+    assert len(tried) == 3
+
+
+@pytest.mark.slow
+def test_a_folded_build_holds_its_program_and_proves_it(tmp_path):
+    path, out = tmp_path / "small.npz", tmp_path / "out"
+    save_model(builds.small_model("class"), path)
+    options = Options(board="icebreaker", out=out, architecture="folded", verify="full")
+    report = compile_model(path, options).to_dict()
+    rungs = {r["rung"]: r["result"] for r in report["verification"]}
+    assert rungs["mapping"] == "proved"
+    assert rungs["rtl"] == rungs["board rtl"] == "tested"
+    facts = json.loads((out / "design.json").read_text())
+    assert facts["initiation_interval"] == report["arch"]["latency_cycles"] + 1
+    assert np.isclose(report["latency_us"]["core"], facts["latency_cycles"] / 12)
