@@ -1,6 +1,6 @@
 """What users have today against lgncc: same machine, same run.
 
-    python tests/bench/peers.py [NETWORK ...] [--limit S] [--samples N] [--out FOLDER]
+    python tests/bench/peers.py [NETWORK ...] [--only SECTION ...] [--limit S] [--out FOLDER]
 
 1. LUT4s on iCE40 of network, readout and argmax (the encoder is left out on both sides):
    torchlogix's Circuit, raw and simplified, as its Verilog with a behavioural argmax, through
@@ -42,6 +42,12 @@ from lgncc.verify.serial import check_serial
 
 NETWORKS = ("digits", "mnist16", "tt10", "random-1000", "random-4000", "random-16000")
 SPEED_NETWORKS = ("digits", "tt10", "random-32000")
+TITLES = {
+    "size": "LUT4s on iCE40",
+    "miscompile": "torchlogix's simplified Verilog",
+    "dwn": "A DWN",
+    "speed": "Software models",
+}
 VECTORS = 256
 ARGMAX = """
 module top(input [{inputs}:0] x, output reg [{index}:0] y);
@@ -155,6 +161,7 @@ def serial(name, model, smaller, raw, limit_s):
     )
     if cells is None:
         return []
+    print(f"{name}: serial readout: {cells.luts} LUT4", file=sys.stderr)
     return [
         {
             "network": name,
@@ -212,6 +219,8 @@ def plots(folder, size_rows, speed_rows):
         ("size", size_rows, "of torchlogix raw", "flow", "LUT4s, torchlogix raw = 1"),
         ("speed", speed_rows, "times as fast", "tool", "times as fast as torchlogix's defaults"),
     ):
+        if not rows:
+            continue
         names = list(dict.fromkeys(row["network"] for row in rows))
         flows = list(dict.fromkeys(row[flow] for row in rows))
         figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
@@ -235,27 +244,36 @@ def main() -> None:
     parser.add_argument("--speed", nargs="*", default=list(SPEED_NETWORKS), metavar="NETWORK")
     parser.add_argument("--limit", type=float, default=600, help="seconds for one synthesis")
     parser.add_argument("--samples", type=int, default=speed.SAMPLES)
+    parser.add_argument(
+        "--only", nargs="+", default=list(TITLES), choices=TITLES, metavar="SECTION"
+    )
     parser.add_argument("--out", type=Path, default=Path("build/peers"))
     arguments = parser.parse_args()
     arguments.out.mkdir(parents=True, exist_ok=True)
-    size_rows = [row for name in arguments.networks for row in sizes(name, arguments.limit)]
-    wrong_rows = [row for name in arguments.networks[:4] for row in miscompile(name)]
-    dwn_rows = compare_dwn(arguments.limit) if importlib.util.find_spec("dwn2rtl") else []
-    speed_rows = [row for name in arguments.speed for row in speed.measure(name, arguments.samples)]
     sections = {
-        "LUT4s on iCE40": size_rows,
-        "torchlogix's simplified Verilog": wrong_rows,
-        "A DWN": dwn_rows,
-        "Software models": speed_rows,
+        "size": lambda: each(arguments.networks, lambda name: sizes(name, arguments.limit)),
+        "miscompile": lambda: each(arguments.networks[:4], miscompile),
+        "dwn": lambda: compare_dwn(arguments.limit) if importlib.util.find_spec("dwn2rtl") else [],
+        "speed": lambda: each(arguments.speed, lambda name: speed.measure(name, arguments.samples)),
     }
-    text = "\n".join(
-        f"## {title}\n\n{markdown(rows) if rows else 'Not measured: not installed, or no file.'}\n"
-        for title, rows in sections.items()
-    )
+    found = {}
+    for section in arguments.only:
+        found[section] = sections[section]()
+        # After each one, since an interrupt would lose hours.
+        text = "\n".join(
+            f"## {TITLES[name]}\n\n"
+            f"{markdown(rows) if rows else 'Not measured: not installed, or no file.'}\n"
+            for name, rows in found.items()
+        )
+        (arguments.out / "peers.md").write_text(text)
+        write_json(arguments.out / "peers.json", **found)
     print(text)
-    (arguments.out / "peers.md").write_text(text)
-    write_json(arguments.out / "peers.json", **sections)
-    plots(arguments.out, size_rows, speed_rows)
+    plots(arguments.out, found.get("size"), found.get("speed"))
+
+
+def each(names, measure):
+    """The rows of all networks."""
+    return [row for name in names for row in measure(name)]
 
 
 if __name__ == "__main__":
