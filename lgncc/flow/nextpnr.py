@@ -26,6 +26,7 @@ TIMEOUT_S = 1800.0
 # router2 may go round for ever over a few last wires, on 2 of 8 seeds of a congested small design.
 # Where it came to an end, it never took more than 79 rounds to improve.
 STALL_ROUNDS = 300
+ROUTER1_TIMEOUT_S = 300.0
 EXTRA_SEEDS = 3
 
 REPORT = "report.json"
@@ -50,41 +51,42 @@ def place_and_route(
     seed: int,
     progress: Notice | None = None,
 ) -> None:
-    """Run nextpnr in `folder` with `seed`, or with the next seeds where the router stalls.
+    """Run nextpnr in `folder` with `seed`. Where router2 stalls, with router1, which finishes the
+    last wires that router2 cannot, and then with the next seeds.
 
-    Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-nextpnr.log`). Raises DesignError if
-    the design does not fit or no attempt is routed.
+    Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<router>-nextpnr.log`). Raises
+    DesignError if the design does not fit or no attempt is routed.
     """
     log_path = folder / LOG
     # router1 leaves larger random networks unrouted (ECP5: 2,000 gates in 38 s, 8,000 not in 240),
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
-    common = [*args, "--report", REPORT, "--write", PLACED, "--router", "router2"]
-    common.append("--timing-allow-fail")
+    common = [*args, "--report", REPORT, "--write", PLACED, "--timing-allow-fail"]
     for attempt in range(seed, seed + 1 + EXTRA_SEEDS):
-        if log_path.exists():
-            log_path.rename(folder / f"seed{attempt - 1}-{LOG}")
-        try:
-            run_tool(
-                nextpnr,
-                [*common, "--seed", str(attempt)],
-                log_path=log_path,
-                cwd=folder,
-                timeout_s=TIMEOUT_S,
-                on_line=_watch(nextpnr, progress),
-            )
-        except _StalledError:
-            if progress is not None:
-                progress(f"{nextpnr.name}: the router is stuck with --seed {attempt}")
-            continue
-        except ToolFailedError as error:
-            raise _explained(error, board, log_path) from error
-        (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
-        return
+        for router, timeout_s in (("router2", TIMEOUT_S), ("router1", ROUTER1_TIMEOUT_S)):
+            try:
+                run_tool(
+                    nextpnr,
+                    [*common, "--router", router, "--seed", str(attempt)],
+                    log_path=log_path,
+                    cwd=folder,
+                    timeout_s=timeout_s,
+                    on_line=_watch(nextpnr, progress),
+                )
+            except (_StalledError, ToolFailedError) as error:
+                if isinstance(error, ToolFailedError) and router == "router2":
+                    raise _explained(error, board, log_path) from error
+                log_path.rename(folder / f"seed{attempt}-{router}-{LOG}")
+                if progress is not None:
+                    progress(f"{nextpnr.name}: {router} is stuck with --seed {attempt}")
+                continue
+            (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
+            return
+    log_path = folder / f"seed{seed + EXTRA_SEEDS}-router1-{LOG}"
     raise _explained(
         DesignError(
             f"{nextpnr.name} could not route the design with the seeds {seed} to "
-            f"{seed + EXTRA_SEEDS}: it stalled each time.\n  log: {log_path}"
+            f"{seed + EXTRA_SEEDS} and either router.\n  log: {log_path}"
         ),
         board,
         log_path,

@@ -152,23 +152,27 @@ def test_a_router_that_stalls_with_every_seed_is_stopped_and_told(tmp_path):
         tmp_path, LOG.format(lc=3000, percent=56, error="-") + rounds, "exec sleep 60"
     )
     assert message.startswith(
-        "nextpnr-ice40 could not route the design with the seeds 1 to 4: it stalled each time."
+        "nextpnr-ice40 could not route the design with the seeds 1 to 4 and either router."
     )
     assert "takes 3,000 of 5,280 logic cells" in message
     logs = sorted(path.name for path in (tmp_path / "out/work/place-and-route.partial").iterdir())
     assert [name for name in logs if name.endswith(".log")] == [
-        "nextpnr.log",
-        "seed1-nextpnr.log",
-        "seed2-nextpnr.log",
-        "seed3-nextpnr.log",
+        f"seed{seed}-router{router}-nextpnr.log" for seed in (1, 2, 3, 4) for router in (1, 2)
     ]
 
 
-def test_a_stall_with_one_seed_is_routed_with_the_next(tmp_path):
+@pytest.mark.parametrize(
+    ("routes", "seed", "stuck"),
+    [
+        ("--router router1*--seed 7", 7, ["router2 is stuck with --seed 7"]),
+        ("--seed 8", 8, [f"router{n} is stuck with --seed 7" for n in (2, 1)]),
+    ],
+)
+def test_a_stall_is_routed_by_the_other_router_or_with_the_next_seed(tmp_path, routes, seed, stuck):
     script = tmp_path / "nextpnr"
     script.write_text(
         "#!/bin/sh\n"
-        'case "$*" in *"--seed 8"*) echo "Info: routed"; exit 0;; esac\n'
+        f'case "$*" in *{routes.replace(" ", "?")}*) echo "Info: routed"; exit 0;; esac\n'
         'for i in $(seq 400); do echo "Info:     iter=$i wires=9 overused=2 overuse=2"; done\n'
         "exec sleep 60\n"
     )
@@ -182,9 +186,9 @@ def test_a_stall_with_one_seed_is_routed_with_the_next(tmp_path):
         seed=7,
         progress=said.append,
     )
-    assert nextpnr.routed_seed(tmp_path) == 8
-    assert said == ["nextpnr-ice40: the router is stuck with --seed 7"]
-    assert "overused" in (tmp_path / "seed7-nextpnr.log").read_text()
+    assert nextpnr.routed_seed(tmp_path) == seed
+    assert said == [f"nextpnr-ice40: {line}" for line in stuck]
+    assert "overused" in (tmp_path / "seed7-router2-nextpnr.log").read_text()
     assert "Info: routed" in (tmp_path / "nextpnr.log").read_text()
 
 
