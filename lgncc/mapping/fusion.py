@@ -61,11 +61,14 @@ def map_leaves(
     table[lone] = network.table[own[lone] - network.first_gate]
     rows = (np.uint64(1) << (np.uint64(1) << count.astype(np.uint64))) - np.uint64(1)
     table = np.where(absorbed & form.inverted, ~table, table) & rows
-    # ABC may have found that a leaf depends on one node only: then it is a literal.
-    wire = absorbed & (count == 1)
-    flipped = np.where(wire, table == 1, form.inverted)
+    # ABC may have found that a leaf depends on one node only, or on none: then it is a literal.
+    always = table == rows
+    constant = absorbed & (always | (table == 0))
+    wire = absorbed & (count == 1) & ~constant
+    flipped = np.where(constant, False, np.where(wire, table == 1, form.inverted))
     own[wire] = fanin[wire, 0]
-    absorbed &= ~wire
+    own[constant] = always[constant]
+    absorbed &= ~wire & ~constant
 
     used = np.arange(k) < np.where(absorbed, count, 0)[:, None]
     outputs = np.concatenate([own[~absorbed], fanin[used]])
