@@ -158,8 +158,8 @@ class FlashProgram(Component):
     def _flash(self, m: Module, platform: Any) -> Any:
         """The pins of the flash; without a platform, those of a simulated one."""
         if platform is None:
-            m.submodules.flash = flash = SimulatedFlash(self.image(), self.offset)
-            return flash
+            m.submodules.flash = simulated = SimulatedFlash(self.image(), self.offset)
+            return simulated
         names = ("cs", "clk", "copi", "cipo", "wp", "hold")
         pins = platform.request("spi_flash_1x", dir=dict.fromkeys(names, "-"))
         flash = SimpleNamespace()

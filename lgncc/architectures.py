@@ -66,6 +66,14 @@ class Estimate:
     interval: int
     obstacle: str = ""
 
+    def rank(self, goal: Goal) -> tuple[int, int]:
+        """Lowest first is best first for the goal."""
+        if goal == "latency":
+            return self.latency_cycles, self.cells
+        if goal == "throughput":
+            return self.interval, self.latency_cycles
+        return self.cells, self.latency_cycles
+
     def __str__(self) -> str:
         if self.obstacle:
             return f"{self.architecture}: {self.obstacle}"
@@ -97,12 +105,7 @@ class Planner:
         cannot, each with its obstacle. `only` one architecture."""
         wanted = ARCHITECTURES if only is None else (only,)
         found = [estimate for name in wanted for estimate in self._estimate(name, board, goal)]
-        order = {
-            "latency": lambda e: (e.latency_cycles, e.cells),
-            "throughput": lambda e: (e.interval, e.latency_cycles),
-            "area": lambda e: (e.cells, e.latency_cycles),
-        }[goal]
-        return sorted(found, key=lambda e: (bool(e.obstacle), *order(e)))
+        return sorted(found, key=lambda e: (bool(e.obstacle), *e.rank(goal)))
 
     def lower(self, estimate: Estimate, board: Board) -> Lowered:
         """The design of an estimate. Raises DesignError where it turns out not to fit."""

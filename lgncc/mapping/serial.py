@@ -99,8 +99,8 @@ def map_serial(model: LogicModel, bits_a_cycle: int, k: int = 4) -> SerialDesign
         bits_a_cycle=bits_a_cycle,
         form=form,
         place=register[place],
-        row=np.flatnonzero(exists) // bits_a_cycle,
-        lane=np.flatnonzero(exists) % bits_a_cycle,
+        row=(np.flatnonzero(exists) // bits_a_cycle).astype(np.int32),
+        lane=(np.flatnonzero(exists) % bits_a_cycle).astype(np.int32),
         klass=klass,
         column=column,
     )

@@ -194,7 +194,7 @@ def _values(model: LogicModel, run: Executed, builder: NetlistBuilder) -> Ids:
     """
     n_state = model.netlist.n_state
     value = np.full(len(run.op) + 1, -1, np.int32)
-    loads = np.flatnonzero(run.op == Op.LOAD)
+    loads = np.flatnonzero(run.op == Op.LOAD).astype(np.int32)
     value[loads] = _compared(model, run, builder, loads)
     # Outside the first step a RESET leaves what was there.
     resets = np.flatnonzero(run.op == Op.RESET)
