@@ -1,5 +1,7 @@
 """A mapped model answers as the model does, and the independent proof agrees."""
 
+from importlib import resources
+
 import naive
 import numpy as np
 import pytest
@@ -9,8 +11,11 @@ from strategies import feature_integers, models
 
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
-from lgncc.mapping import map_model
+from lgncc.frontends import load
+from lgncc.hw.readout import score_shape
+from lgncc.mapping import MappingOptions, map_model
 from lgncc.model import LogicModel, Provenance, Readout
+from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.verify.mapped import check_mapped
 
 
@@ -30,8 +35,6 @@ def naive_payload(model, features, state):
     if readout.kind == "class":
         width = max((len(scores) - 1).bit_length(), 1)
         return [naive.winner(scores) >> bit & 1 for bit in range(width)]
-    from lgncc.hw.readout import score_shape
-
     return [score >> bit & 1 for score in scores for bit in range(score_shape(readout).width)]
 
 
@@ -86,3 +89,36 @@ def random_model(rng, n_inputs, layers, classes, kind="class", negative=False):
 def test_networks_of_some_hundred_gates_are_proved(k, kind, negative):
     model = random_model(np.random.default_rng(k), 40, (200, 120), 4, kind, negative)
     assert check_mapped(map_model(model, k)).result == "proved"
+
+
+def shipped(name):
+    model = load(resources.files("lgncc.models") / name)
+    return optimize(model, choose_pipeline(1), prove=False).model
+
+
+@pytest.mark.parametrize("name", ["digits.pt", "mnist16.pt"])
+def test_compressors_are_smaller_than_full_adders_and_no_deeper(name):
+    model = shipped(name)
+    ours = map_model(model).luts
+    plain = map_model(model, 4, MappingOptions(readout="plain")).luts
+    assert ours.n_gates <= 0.85 * plain.n_gates
+    assert ours.depth <= plain.depth
+
+
+def test_the_digits_network_is_within_four_fifths_of_torchlogix_verilog():
+    """2,796 LUT4 (and 344 carries): its raw Verilog through synth_ice40 of yosys 0.70."""
+    assert map_model(shipped("digits.pt")).luts.n_gates <= 0.80 * 2_796
+
+
+def test_what_is_mapped_is_the_same_every_time():
+    model = random_model(np.random.default_rng(7), 30, (90, 60), 3)
+    first, second = map_model(model).luts, map_model(model).luts
+    assert np.array_equal(first.fanin, second.fanin)
+    assert np.array_equal(first.table, second.table)
+
+
+def test_parts_say_where_each_lut_belongs():
+    design = map_model(shipped("digits.pt"))
+    count = np.bincount(design.part, minlength=3)
+    assert len(design.part) == design.luts.n_gates
+    assert (count > 0).all()
