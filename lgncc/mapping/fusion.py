@@ -89,9 +89,11 @@ def _lone_leaves(network: Netlist, node: Ids, leaves: Bits) -> Bits:
     lone: Bits = leaves & (node >= network.first_gate) & (readers[node] == 1)
     if not network.n_gates:
         return lone
-    fanin = network.fanin[node[lone] - network.first_gate] > 1
-    # Constants only after all others, or the table would have to be reordered.
-    lone[lone] = ~fanin[:, -1] & (np.diff(fanin.astype(np.int8), axis=1) <= 0).all(axis=1)
+    fanin = network.fanin[node[lone] - network.first_gate]
+    # Constants only after all others, and 0, or the table would have to be reordered.
+    read = (fanin > 1).astype(np.int8)
+    ordered = (read[:, -1] == 0) & (np.diff(read, axis=1) <= 0).all(axis=1)
+    lone[lone] = ordered & (fanin != 1).all(axis=1)
     return lone
 
 
