@@ -1,0 +1,117 @@
+"""Proofs of programs and of serial designs: what is right is proved, what is wrong refuted."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import builds
+import numpy as np
+import pytest
+import strategies
+from cores import random_samples
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from processor import Processor
+
+from lgncc.errors import DesignError
+from lgncc.mapping.program import Op, assemble
+from lgncc.mapping.saved import load_program, load_serial, save_program, save_serial
+from lgncc.mapping.serial import map_serial
+from lgncc.verify.lemma import RefutedError
+from lgncc.verify.program import check_program
+from lgncc.verify.serial import check_serial
+
+FAULTS = 60
+
+
+@pytest.mark.parametrize("kind", ["class", "scores", "bits"])
+def test_a_program_is_proved(kind):
+    model = builds.small_model(kind)
+    rung = check_program(model, assemble(model))
+    assert (rung.rung, rung.result) == ("mapping", "proved")
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(data=st.data())
+def test_the_program_of_any_model_is_proved_state_included(data):
+    model = data.draw(strategies.models(max_state=3))
+    check_program(model, assemble(model))
+
+
+@pytest.mark.parametrize("kind", ["class", "bits"])
+def test_every_fault_of_a_program_that_shows_in_an_answer_is_refuted(kind):
+    model = builds.small_model(kind)
+    program = assemble(model)
+    samples = random_samples(model, 64)
+
+    def answers(one):
+        processor = Processor(model, one)
+        return [processor.step(sample) for sample in samples]
+
+    right, rng, shown = answers(program), np.random.default_rng(0), 0
+    for _ in range(FAULTS):
+        name = rng.choice(["op", "table", "a", "b", "dst", "immediate"])
+        column = getattr(program, name).copy()
+        bits = {"op": 3, "table": 4}.get(name, program.address_bits)
+        column[rng.integers(len(column))] ^= 1 << rng.integers(bits)
+        if name in ("a", "b", "dst") and column.max() >= program.depth:
+            continue
+        wrong = replace(program, **{name: column})
+        if answers(wrong) != right:
+            shown += 1
+            with pytest.raises(DesignError):
+                check_program(model, wrong)
+    assert shown > FAULTS / 4
+
+
+def test_a_read_too_soon_after_its_write_is_refuted():
+    model = builds.deep_model(layers=3, width=8)
+    program = assemble(model)
+    kept = np.flatnonzero(program.op != Op.NOP)
+    assert len(kept) < len(program), "this narrow network needs pauses"
+    names = ("op", "table", "a", "b", "dst", "immediate")
+    hurried = replace(program, **{name: getattr(program, name)[kept] for name in names})
+    with pytest.raises(RefutedError):
+        check_program(model, hurried)
+
+
+@pytest.mark.parametrize("bits_a_cycle", [1, 3])
+@pytest.mark.parametrize("kind", ["class", "scores"])
+def test_a_serial_design_is_proved(kind, bits_a_cycle):
+    rung = check_serial(map_serial(builds.small_model(kind), bits_a_cycle))
+    assert (rung.rung, rung.result) == ("mapping", "proved")
+
+
+def serial_faults(design):
+    """Name and design of faults, each of which changes what is counted."""
+    luts, n = design.luts, len(design.place)
+    table = luts.table.copy()
+    table[-1] ^= np.uint64(0xFFFF)
+    yield "step", replace(design, luts=replace(luts, table=table))
+    yield "step", replace(design, luts=replace(luts, next_state=np.roll(luts.next_state, 1)))
+    yield "rows", replace(design, place=np.r_[design.place[1:2], design.place[1:]])
+    klass = design.klass.copy()
+    klass[np.flatnonzero(np.diff(klass))[0]] += 1
+    yield "rows", replace(design, klass=klass)
+    yield "rows", replace(design, column=design.column + 1)
+    form = replace(design.form, inverted=~design.form.inverted)
+    yield "normal form", replace(design, form=form)
+    constant = design.form.constant + np.arange(len(design.form.constant))
+    yield "normal form", replace(design, form=replace(design.form, constant=constant))
+    assert n > 2
+
+
+def test_faults_of_a_serial_design_are_refuted_by_name():
+    design = map_serial(builds.small_model("class"), 2)
+    for lemma, wrong in serial_faults(design):
+        with pytest.raises(RefutedError) as refuted:
+            check_serial(wrong)
+        assert refuted.value.lemma == lemma
+
+
+def test_both_are_the_same_after_a_round_trip_to_disk(tmp_path):
+    model = builds.small_model("class")
+    save_program(assemble(model), tmp_path / "program.npz")
+    assert np.array_equal(load_program(tmp_path / "program.npz").words, assemble(model).words)
+    save_serial(map_serial(model, 3), tmp_path / "serial.npz")
+    assert check_serial(load_serial(tmp_path / "serial.npz", model)).result == "proved"
