@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
 from lgncc.gates import A_AND_NOT_B, AND
 from lgncc.golden import Simulator, pack, unpack
@@ -33,3 +34,20 @@ def test_a_term_that_is_never_1_counts_as_such(weight, kind):
         assert [list(row) for row in answers[:, width:].astype(int)] == [
             [1] + [0] * (width - 1)
         ] * 4
+
+
+@pytest.mark.parametrize("seed", range(16, 26))
+def test_networks_full_of_hidden_constants_are_proved(seed):
+    # Thirty thermometers over four input bits: many gates are constant, and only ABC sees it.
+    rng = np.random.default_rng(seed)
+    feature, threshold = rng.integers(0, 2, 30), rng.integers(-1, 4, 30)
+    encoder = Encoder.uniform(2, bits=2, feature=feature, threshold=threshold)
+    builder = NetlistBuilder(30)
+    layer = builder.inputs
+    for _ in range(3):
+        a, b = rng.integers(0, len(layer), (2, 40))
+        layer = builder.gates(rng.integers(0, 16, 40), layer[a], layer[b])
+    output, klass = rng.integers(0, 40, 60), rng.integers(0, 3, 60)
+    readout = Readout("class", output, klass, rng.choice([-1, 1], 60), bias=[0] * 3)
+    model = LogicModel(encoder, builder.finish(layer), readout, Provenance("test"))
+    prove_mapped(map_model(model, 6 if seed % 2 else 4))
