@@ -1,0 +1,54 @@
+# amaranth: UnusedElaboratable=no
+"""From mapped LUTs to a board design: registers by the clock, more of them where it was missed."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import builds
+import pytest
+
+from lgncc.boards import load_board
+from lgncc.errors import DesignError
+from lgncc.flow.result import Timing
+from lgncc.lowering import affordable_levels, faster, lower_gates, lower_luts
+from lgncc.mapping.map_model import map_model
+
+BOARD = load_board("icebreaker")
+
+
+def missed(fmax_mhz):
+    return (Timing("clk12", fmax_mhz=fmax_mhz, target_mhz=12.0, met=False),)
+
+
+@pytest.fixture(scope="module")
+def mapped():
+    return map_model(builds.small_model("class"))
+
+
+def test_the_clock_and_the_part_say_how_many_luts_stand_between_two_registers():
+    slow, fast = (replace(BOARD, clock=replace(BOARD.clock, hz=hz)) for hz in (12 * 10**6, 10**9))
+    assert affordable_levels(slow) == 83_333 // BOARD.level_ps
+    assert affordable_levels(fast) == 1
+
+
+def test_a_missed_clock_gets_registers_closer_by_as_much_as_it_was_missed(mapped):
+    depth = mapped.luts.depth
+    first = lower_luts(mapped, BOARD, depth)
+    assert first.stages.longest == depth
+    second = faster(first, BOARD, missed(6.0))
+    assert second.stages.longest <= depth * 0.5
+    assert second.design.core.latency_cycles > first.design.core.latency_cycles
+    barely = faster(first, BOARD, missed(11.99))
+    assert barely.stages.longest < depth
+
+
+def test_where_there_is_nothing_to_cut_there_is_no_second_round(mapped):
+    assert faster(lower_luts(mapped, BOARD, 1), BOARD, missed(6.0)) is None
+    assert faster(lower_gates(builds.small_model("class"), BOARD), BOARD, missed(6.0)) is None
+
+
+def test_more_luts_than_the_part_has_are_refused_before_any_tool_runs(mapped):
+    small = replace(BOARD, capacity={**BOARD.capacity, "ICESTORM_LC": mapped.luts.n_gates - 1})
+    with pytest.raises(DesignError, match=r"only the LUTs and registers of the core:\n.*LC: needs"):
+        lower_luts(mapped, small)
