@@ -19,7 +19,7 @@ from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates
 from lgncc.mapping.full_adders import sum_gates
-from lgncc.mapping.fusion import Known, absorbable_gates, extend, known_nodes, map_leaves
+from lgncc.mapping.fusion import absorbable_gates, extend, known_nodes, map_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -72,9 +72,10 @@ def map_model(
 
 @dataclass(frozen=True, eq=False)
 class _Attempt:
-    """A design up to its words."""
+    """A design up to its words. n_leaves: the first outputs of `network`, leaves that are built."""
 
     network: Netlist
+    n_leaves: int
     writer: LutWriter
     ledger: Ledger
     words: Words
@@ -88,23 +89,21 @@ def _attempts(
     attempt before, and those of that and more built for them."""
     terms = node[form.node]
 
-    def attempt(absorbable: Bits) -> tuple[_Attempt, Known]:
+    def attempt(absorbable: Bits) -> _Attempt:
         network, leaves = map_leaves(form, front, terms, absorbable, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger)
-        known = known_nodes(front, network, int((~leaves.absorbed).sum()))
-        return _Attempt(network, writer, ledger, words), known
+        return _Attempt(network, int((~leaves.absorbed).sum()), writer, ledger, words)
 
-    first, found = attempt(np.zeros(len(terms), np.bool_))
+    first = attempt(np.zeros(len(terms), np.bool_))
     yield first
+    found = known_nodes(front, first.network, first.n_leaves)
     for read_too in (False, True):
-        known = found
-        for more in (False, True):
-            if more:
-                known = replace(known, built=extend(front, terms, known.built))
-            chosen = absorbable_gates(front, terms, known, read_too=read_too)
-            made, known = attempt(chosen)
-            yield made
+        made = attempt(absorbable_gates(front, terms, found, read_too=read_too))
+        yield made
+        known = known_nodes(front, made.network, made.n_leaves)
+        extended = replace(known, built=extend(front, terms, known.built))
+        yield attempt(absorbable_gates(front, terms, extended, read_too=read_too))
 
 
 def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
