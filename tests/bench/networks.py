@@ -13,7 +13,7 @@ from lgncc.facts import GivenFacts
 from lgncc.frontends import load
 from lgncc.model import LogicModel, Provenance, Readout
 
-DATA = Path("/work/shared/data")
+DATA = Path(__file__).parents[3] / "shared" / "data"
 TT10 = DATA / "tt10-mnist16-3x2550.blif"
 MODELS = Path(lgncc.models.__file__).parent
 
