@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from lgncc.mapping.grouping import Grouping
@@ -19,6 +18,7 @@ from lgncc.mapping.signals import (
     Leaf,
     Pair,
     Plain,
+    Ready,
     Term,
     over,
     value,
@@ -37,41 +37,6 @@ class Shape(NamedTuple):
 
     plains: int
     pairs: int
-
-
-@dataclass
-class _Ready:
-    """Signals that have arrived, the pairs with an absorbed x apart (`ghosts`); and leaves to be
-    absorbed: with a plain bit, two at once (`twos`), with two plain bits (`halves`), as the second
-    of a pair (`ones`)."""
-
-    plains: list[Plain] = field(default_factory=list)
-    pairs: list[Pair] = field(default_factory=list)
-    ghosts: list[Pair] = field(default_factory=list)
-    twos: list[tuple[Leaf, Leaf]] = field(default_factory=list)
-    halves: list[Leaf] = field(default_factory=list)
-    ones: list[Leaf] = field(default_factory=list)
-
-    @property
-    def n_leaves(self) -> int:
-        return len(self.twos) + len(self.halves) + len(self.ones)
-
-    @property
-    def n_pairs(self) -> int:
-        return len(self.pairs) + len(self.ghosts)
-
-    def add(self, signal: Plain | Pair) -> None:
-        if isinstance(signal, Plain):
-            self.plains.append(signal)
-        else:
-            (self.pairs if signal.ghost is None else self.ghosts).append(signal)
-
-    def take_pairs(self, count: int, roomy: int) -> list[Pair]:
-        """Ghosts last, as many as there is room for; more only where pairs run out."""
-        n_ghosts = min(len(self.ghosts), roomy)
-        n_ghosts = max(n_ghosts, count - len(self.pairs))
-        solid = [self.pairs.pop() for _ in range(count - n_ghosts)]
-        return solid + [self.ghosts.pop() for _ in range(n_ghosts)]
 
 
 class Column:
@@ -102,7 +67,7 @@ class Column:
         """The column's bit of its word, None where there is none. `start`: a constant that takes
         part, and its logical bit if it is a one; with it the number of bits is odd."""
         self._start, self._constant = start, constant
-        ready = _Ready()
+        ready = Ready()
         for signal in (*signals, *self._group(leaves, signals, ready)):
             self._pending[signal.level].append(signal)
             self._waiting += 1
@@ -122,7 +87,7 @@ class Column:
         return ready.plains[0] if ready.plains else None
 
     def _group(
-        self, leaves: Sequence[Leaf], signals: Sequence[Plain | Pair], ready: _Ready
+        self, leaves: Sequence[Leaf], signals: Sequence[Plain | Pair], ready: Ready
     ) -> list[Plain | Pair]:
         """Leaves that need no other bit become signals; the others are ready for one.
 
@@ -146,11 +111,11 @@ class Column:
             if len(ready.halves[-1].nodes) + len(ready.halves[-2].nodes) > k:
                 break
             made.append(self._couple(ready.halves.pop(), ready.halves.pop()))
-        spare -= len(ready.halves)
+        spare = max(spare - len(ready.halves), 0)
         made += [self.build(ready.ones.pop()) for _ in range((len(ready.ones) - spare) // 2)]
         return made
 
-    def _step(self, ready: _Ready) -> Plain | Pair | None:
+    def _step(self, ready: Ready) -> Plain | Pair | None:
         """One more LUT of the tree, if what it needs has come."""
         plains = ready.plains
         if ready.twos and plains:
@@ -164,7 +129,7 @@ class Column:
         shape = self._choose(ready)
         return None if shape is None else self._merge(ready, shape)
 
-    def _unabsorbed(self, ready: _Ready) -> Plain:
+    def _unabsorbed(self, ready: Ready) -> Plain:
         """One of the leaves built, because there is nothing to absorb it in."""
         if ready.ones:
             return self.build(ready.ones.pop())
@@ -217,7 +182,7 @@ class Column:
             self.carries.append(Carry(level, *over(nodes, a & b | a & c | b & c), book))
         return Plain(level, bit, 2 * total)
 
-    def _choose(self, ready: _Ready) -> Shape | None:
+    def _choose(self, ready: Ready) -> Shape | None:
         plains, pairs, full = len(ready.plains), ready.n_pairs, self._luts.k
         start, waiting = self._start, self._waiting + ready.n_leaves
         if plains + pairs < full:
@@ -236,7 +201,7 @@ class Column:
             return None  # every later LUT of the tree wants a plain bit too
         return Shape(used, full - used)
 
-    def _merge(self, ready: _Ready, shape: Shape) -> Plain | Pair:
+    def _merge(self, ready: Ready, shape: Shape) -> Plain | Pair:
         start, self._start = self._start, "bit"
         plains = [ready.plains.pop() for _ in range(shape.plains)]
         rest = shape.plains - (start == "bit")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass, field
 from itertools import product
 from typing import NamedTuple
 
@@ -67,6 +68,41 @@ class Book(NamedTuple):
     inputs: list[int]
     outputs: list[int]
     gates: list[int]
+
+
+@dataclass
+class Ready:
+    """Signals that have arrived, the pairs with an absorbed x apart (`ghosts`); and leaves to be
+    absorbed: with a plain bit, two at once (`twos`), with two plain bits (`halves`), as the second
+    of a pair (`ones`)."""
+
+    plains: list[Plain] = field(default_factory=list)
+    pairs: list[Pair] = field(default_factory=list)
+    ghosts: list[Pair] = field(default_factory=list)
+    twos: list[tuple[Leaf, Leaf]] = field(default_factory=list)
+    halves: list[Leaf] = field(default_factory=list)
+    ones: list[Leaf] = field(default_factory=list)
+
+    @property
+    def n_leaves(self) -> int:
+        return len(self.twos) + len(self.halves) + len(self.ones)
+
+    @property
+    def n_pairs(self) -> int:
+        return len(self.pairs) + len(self.ghosts)
+
+    def add(self, signal: Plain | Pair) -> None:
+        if isinstance(signal, Plain):
+            self.plains.append(signal)
+        else:
+            (self.pairs if signal.ghost is None else self.ghosts).append(signal)
+
+    def take_pairs(self, count: int, roomy: int) -> list[Pair]:
+        """Ghosts last, as many as there is room for; more only where pairs run out."""
+        n_ghosts = min(len(self.ghosts), roomy)
+        n_ghosts = max(n_ghosts, count - len(self.pairs))
+        solid = [self.pairs.pop() for _ in range(count - n_ghosts)]
+        return solid + [self.ghosts.pop() for _ in range(n_ghosts)]
 
 
 # Sum, x, y to the carry of x, y and a third bit.
