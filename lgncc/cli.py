@@ -27,6 +27,12 @@ Level = Annotated[
     int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes, 2 maps to LUTs.")
 ]
 Passes = Annotated[str | None, typer.Option(help="Passes to run instead of -O: fold,strash,dead.")]
+LossyPrune = Annotated[
+    bool, typer.Option("--lossy-prune", help="Drop what hardly matters on --data: loses accuracy.")
+]
+MaxDrop = Annotated[
+    float | None, typer.Option(help="Percentage points that --lossy-prune may cost. Default: 0")
+]
 BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
 
 
@@ -56,11 +62,14 @@ def compile_(
     verify: Annotated[
         Literal["none", "fast", "full"], typer.Option(help="full adds RTL simulation.")
     ] = "fast",
+    lossy_prune: LossyPrune = False,
+    max_drop: MaxDrop = None,
     as_json: Json = False,
     frontend: Frontend = None,
 ) -> None:
     """Compile a checkpoint to a verified bitstream."""
     from lgncc.compiler import Options, compile_model
+    from lgncc.passes.lossy import allowed_drop
     from lgncc.report.terminal import render
 
     folder = out or Path("build", f"{model.stem}-{Path(board).stem}")
@@ -75,6 +84,7 @@ def compile_(
         seed=seed,
         data=data,
         verify=verify,
+        max_drop=allowed_drop(lossy_prune, max_drop),
     )
     with Steps() as steps:
         report = compile_model(model, options, given, frontend, steps)
@@ -141,10 +151,16 @@ def export(
     levels: Annotated[
         int, typer.Option(min=1, help="LUTs between two registers of the core, at -O 2.")
     ] = 20,
+    lossy_prune: LossyPrune = False,
+    max_drop: MaxDrop = None,
+    data: Annotated[
+        Path | None, typer.Option(help="NPZ with x and y: what --lossy-prune judges by.")
+    ] = None,
     frontend: Frontend = None,
 ) -> None:
     """Optimize a checkpoint and write it for another tool."""
     from lgncc.emit.export import export_model
+    from lgncc.passes.lossy import allowed_drop
 
     with Steps() as steps:
         exported = export_model(
@@ -159,6 +175,8 @@ def export(
             dump_after=dump_after,
             lut=6 if lut == "6" else 4,
             levels=levels,
+            data=data,
+            max_drop=allowed_drop(lossy_prune, max_drop),
             notice=steps,
         )
     print(f"{out}: {exported.line()}")

@@ -13,7 +13,7 @@ from typing import Literal
 
 from lgncc.architectures import Architecture, Goal, Planner
 from lgncc.boards import Board, load_board
-from lgncc.dataset import Dataset, load_data
+from lgncc.dataset import load_data
 from lgncc.emit.board import with_flash
 from lgncc.errors import DesignError
 from lgncc.flow.build import build
@@ -21,14 +21,13 @@ from lgncc.flow.families import at_frequency
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
-from lgncc.golden import predict
 from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
 from lgncc.mapping.saved import save_program, save_serial
 from lgncc.mapping.storage import save_design
 from lgncc.model import LogicModel
+from lgncc.passes.lossy import prune_lossy
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.report.build_report import (
-    AccuracySection,
     ArchSection,
     BoardSection,
     BuildReport,
@@ -37,7 +36,9 @@ from lgncc.report.build_report import (
     NetlistSection,
     StepSection,
 )
+from lgncc.report.evaluation import measure_accuracy
 from lgncc.report.figures import latency_us, throughput_samples_per_s
+from lgncc.specification import beginning_after
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
 from lgncc.verify.ladder import MAPPED, PROGRAM, SERIAL, SYNTHESIZED
@@ -58,7 +59,8 @@ RETRY = 0.95
 
 @dataclass(frozen=True)
 class Options:
-    """What the user chose. `data` and `verify` add checks; they never change the design.
+    """What the user chose. `data` and `verify` add checks; they never change the design, unless
+    `max_drop` is given: lossy pruning by `data`, for so many percentage points of accuracy.
 
     `architecture`: None chooses, by what `optimize` asks for. `freq_mhz` is the clock to run at, by
     the PLL; without it the design has the board's clock.
@@ -74,6 +76,7 @@ class Options:
     seed: int = 1
     data: Path | None = None
     verify: Verify = "fast"
+    max_drop: float | None = None
 
 
 @dataclass
@@ -111,7 +114,11 @@ def compile_model(
     data = load_data(options.data) if options.data else None
     with watch.step("read"):
         model = load(path, given, frontend)
-        accuracy = measure_accuracy(model, data)
+    pruned, lossy = model, None
+    if options.max_drop is not None:
+        with watch.step("prune with loss"):
+            pruned, lossy = prune_lossy(model, data, options.max_drop)
+    accuracy = measure_accuracy(pruned, data)
     workspace = Workspace(options.out)
     workspace.begin()
 
@@ -120,8 +127,8 @@ def compile_model(
         with watch.step("check frontend"):
             rungs.append(check_frontend(path, model, data.x if data else None))
     with watch.step("optimize"):
-        optimized = optimize(model, pipeline, prove=options.verify != "none")
-        rungs.append(optimized.rung)
+        optimized = optimize(pruned, pipeline, prove=options.verify != "none")
+        rungs.append(beginning_after(lossy, optimized.rung))
     planner = Planner(optimized.model)
     lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
@@ -129,7 +136,10 @@ def compile_model(
         rungs += _prove(optimized.model, planner.model, lowered, flow, watch)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
-    artifacts = _publish(workspace, model, optimized.model, lowered, flow)
+    models = {"model": model, "pruned_model": pruned, "optimized_model": optimized.model}
+    if lossy is None:
+        del models["pruned_model"]
+    artifacts = _publish(workspace, models, lowered, flow)
     if options.verify == "full":
         from lgncc.verify.rtl import check_rtl
 
@@ -172,6 +182,7 @@ def compile_model(
         artifacts=artifacts,
         tools={tool.name: f"{tool.version} ({tool.source})" for tool in flow.tools},
         seed=flow.seed,
+        lossy=lossy,
     )
     workspace.publish(report.to_json().encode(), "report.json")
     if flow.met:
@@ -242,23 +253,8 @@ def _prove(
         return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks)]
 
 
-def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection | None:
-    """Of the golden model; None without labels or without classes."""
-    if data is None:
-        return None
-    answers = predict(model, data.x)  # also refuses samples that do not suit the model
-    if data.y is None or model.readout.kind == "bits":
-        return None
-    golden = answers.accuracy(data.y)
-    return AccuracySection(str(data.path), len(data.y), golden)
-
-
 def _publish(
-    workspace: Workspace,
-    model: LogicModel,
-    optimized: LogicModel,
-    lowered: Lowered,
-    flow: FlowResult,
+    workspace: Workspace, models: dict[str, LogicModel], lowered: Lowered, flow: FlowResult
 ) -> dict[str, str]:
     """Put what the user gets beside the bitstream into the build folder; paths by what they are."""
     work, design = workspace.out / "work", lowered.design
@@ -266,7 +262,7 @@ def _publish(
         "verilog": workspace.publish(design.core_text.encode(), "core.v"),
         "board_verilog": workspace.publish(design.board_text.encode(), "board.v"),
     }
-    for name, kept in (("model", model), ("optimized_model", optimized)):
+    for name, kept in models.items():
         save_model(kept, work / f"{name}.npz")
         artifacts[name] = workspace.publish(work / f"{name}.npz", f"{name}.npz")
     artifacts["synthesized"] = workspace.publish(flow.synthesized, SYNTHESIZED)

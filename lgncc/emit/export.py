@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from lgncc.dataset import load_data
 from lgncc.emit.aiger import to_aiger
 from lgncc.emit.blif import to_blif
 from lgncc.emit.c import to_c
@@ -21,14 +22,19 @@ from lgncc.mapping.stages import plan_stages
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.passes.inputs import PruneInputs
+from lgncc.passes.lossy import prune_lossy
 from lgncc.passes.pipeline import PASSES, Application, choose_pipeline, optimize
+from lgncc.report.build_report import LossySection
+from lgncc.specification import beginning_after
 from lgncc.storage import replacing, save_model
 from lgncc.verify.mapped import check_mapped
 from lgncc.verify.rung import Rung
 
 Format = Literal["verilog", "rtlil", "blif", "aiger", "c", "npz"]
 LUT_FORMATS = ("verilog", "rtlil", "blif")
-"""What is written of LUTs where the level maps to them."""
+WITH_READOUT = ("verilog", "rtlil", "c", "npz")
+"""LUT_FORMATS: what is written of LUTs where the level maps to them, blif with the readout only
+then. WITH_READOUT: what always holds it."""
 
 MODULE = "lgncc_core"
 
@@ -39,15 +45,20 @@ LEVELS = 20
 
 @dataclass(frozen=True, eq=False)
 class Exported:
-    """The optimized model and its proof; the LUTs and theirs, where the file is of LUTs."""
+    """The optimized model and its proof; the LUTs and theirs, where the file is of LUTs; what lossy
+    pruning gave up, where it was asked for."""
 
     model: LogicModel
     rung: Rung
     mapped: MappedDesign | None = None
     mapping: Rung | None = None
+    lossy: LossySection | None = None
 
     def line(self) -> str:
-        """What was written and how it was checked."""
+        """What was written, how it was checked, and what was given up."""
+        return self._checked() + (f"\nLOSSY: {self.lossy.line()}" if self.lossy else "")
+
+    def _checked(self) -> str:
         if self.mapped is None:
             amount, rung = f"{self.model.netlist.n_gates:,} gates", self.rung
             return f"{amount}; {rung.result}: {rung.detail}"
@@ -70,15 +81,26 @@ def export_model(
     dump_after: str | None = None,
     lut: Literal[4, 6] = 4,
     levels: int = LEVELS,
+    data: Path | None = None,
+    max_drop: float | None = None,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Exported:
     """Read, optimize, map and write; `out` appears whole or not at all. Raises LgnccError.
 
     lut, levels: inputs of a LUT and LUTs between two registers, where the file is of LUTs.
+    max_drop: percentage points that lossy pruning by `data` may cost; None: no pruning.
     """
     pipeline = choose_pipeline(level, passes)
     if dump_after is not None and dump_after not in PASSES:
         raise InputError(f"--dump-after {dump_after}: unknown; known are {', '.join(PASSES)}")
+    if data is not None and max_drop is None:
+        raise InputError("--data is what --lossy-prune judges by: give both, or none")
+    of_luts = level >= MAPPED_LEVEL and format in LUT_FORMATS
+    if max_drop is not None and not of_luts and format not in WITH_READOUT:
+        raise InputError(
+            f"--lossy-prune: it changes the readout, which {format} at -O {level} does not hold; "
+            f"known are {', '.join(WITH_READOUT)}, and blif at -O 2"
+        )
 
     def dump(application: Application, netlist: Netlist) -> None:
         if application.name == dump_after:
@@ -86,10 +108,14 @@ def export_model(
 
     notice("read")
     model = load(path, given, frontend)
+    lossy = None
+    if max_drop is not None:
+        notice("prune with loss")
+        model, lossy = prune_lossy(model, load_data(data) if data else None, max_drop)
     notice("optimize")
     optimized = optimize(model, pipeline, prove=prove, on_pass=dump)
     mapped = mapping = None
-    if level >= MAPPED_LEVEL and format in LUT_FORMATS:
+    if of_luts:
         notice("map")
         mapped = map_model(optimized.model, lut)
         if prove:
@@ -101,7 +127,8 @@ def export_model(
             temporary.write_text(_of_luts(mapped, levels, format))
         else:
             _write(optimized.model, temporary, format, out.stem)
-    return Exported(optimized.model, optimized.rung, mapped, mapping)
+    rung = beginning_after(lossy, optimized.rung)
+    return Exported(optimized.model, rung, mapped, mapping, lossy)
 
 
 def _of_luts(mapped: MappedDesign, levels: int, format: Format) -> str:

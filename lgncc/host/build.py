@@ -11,12 +11,13 @@ from lgncc.errors import InputError
 from lgncc.host.frames import BITS_A_BYTE, BUILD_ID_BYTES, bytes_for
 from lgncc.model import LogicModel
 from lgncc.sim.vectors import AnswerFormat
+from lgncc.specification import load_specification
 from lgncc.storage import load_model
 
 
 @dataclass(frozen=True, eq=False)
 class Build:
-    """model: as it was read, before any pass; answer: the fields of a RESULT."""
+    """model: as read, or as lossy pruning left it, before any pass; answer: a RESULT's fields."""
 
     folder: Path
     model: LogicModel
@@ -53,7 +54,7 @@ class Build:
 
 def load_build(folder: Path) -> Build:
     """Read a build folder. Raises InputError, naming the file, where it is none."""
-    model = load_model(folder / "model.npz")
+    model = load_specification(folder).model
     if model.netlist.n_state:
         raise InputError(
             f"{folder}: the network has state, and the link asks again what it may have been "

@@ -81,6 +81,30 @@ class AccuracySection:
 
 
 @dataclass(frozen=True)
+class LossySection:
+    """What was given up for what, as in report.json. `samples` are those held out, accuracies are
+    shares of 1 on them; gates and terms before are those left by the exact passes."""
+
+    data: str
+    max_drop: float
+    gates_before: int
+    gates_after: int
+    terms_before: int
+    terms_after: int
+    samples: int
+    accuracy_before: float
+    accuracy_after: float
+
+    def line(self) -> str:
+        return (
+            f"{self.gates_before:,} gates to {self.gates_after:,}, "
+            f"{self.terms_before:,} readout terms to {self.terms_after:,}; accuracy "
+            f"{self.accuracy_before:.2%} to {self.accuracy_after:.2%} on {self.samples:,} samples "
+            f"held out of {self.data}"
+        )
+
+
+@dataclass(frozen=True)
 class StepSection:
     """What a step took when it ran; `cached`: it did not have to run again."""
 
@@ -92,7 +116,7 @@ class StepSection:
 @dataclass(frozen=True)
 class BuildReport:
     """`breakdown` counts logic cells by part; `latency_us` is of one sample; `seed` is the
-    seed of place and route that led to the bitstream."""
+    seed of place and route that led to the bitstream; `lossy` is what the user gave up."""
 
     model: ModelSection
     netlist: NetlistSection
@@ -109,6 +133,7 @@ class BuildReport:
     artifacts: dict[str, str]
     tools: dict[str, str]
     seed: int
+    lossy: LossySection | None = None
     format: int = field(default=FORMAT)
 
     def require_timing(self) -> None:

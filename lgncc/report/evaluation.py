@@ -12,6 +12,7 @@ import numpy as np
 from lgncc.dataset import Dataset
 from lgncc.golden import Predictions, predict
 from lgncc.model import LogicModel
+from lgncc.report.build_report import AccuracySection
 from lgncc.storage import replacing
 
 SHOWN = 20
@@ -71,3 +72,14 @@ def evaluate(model: LogicModel, data: Dataset) -> Evaluation:
         else None
     )
     return Evaluation(len(data.x), accuracy, predictions)
+
+
+def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection | None:
+    """Of the golden model; None without labels or without classes."""
+    if data is None:
+        return None
+    answers = predict(model, data.x)  # also refuses samples that do not suit the model
+    if data.y is None or model.readout.kind == "bits":
+        return None
+    golden = answers.accuracy(data.y)
+    return AccuracySection(str(data.path), len(data.y), golden)

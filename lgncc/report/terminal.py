@@ -10,6 +10,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from lgncc.report.build_report import LossySection
+
 BAR_WIDTH = 24
 RESULT_STYLE = {"proved": "green", "tested": "green", "refuted": "bold red", "skipped": "yellow"}
 
@@ -47,6 +49,7 @@ def _summary(report: Mapping[str, Any]) -> Table:
             f"{netlist['gates_in']:,} gates read, {netlist['gates_out']:,} after passes, "
             f"{netlist['levels']} levels; {netlist['luts']:,} LUTs in the whole design",
         ),
+        *_lossy(report),
         ("architecture", f"{arch['name']}: {arch['reason']}"),
     ]
     for clock, timing in report["timing"].items():
@@ -80,6 +83,14 @@ def _summary(report: Mapping[str, Any]) -> Table:
             )
         )
     return _grid(*rows)
+
+
+def _lossy(report: Mapping[str, Any]) -> list[tuple[RenderableType, ...]]:
+    """What was given up, where something was: reports of before have no such key."""
+    if not report.get("lossy"):
+        return []
+    line = LossySection(**report["lossy"]).line()
+    return [(Text("LOSSY", "bold red"), f"{line}; not part of any proof")]
 
 
 def _bar(share: float) -> ProgressBar:

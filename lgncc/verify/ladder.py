@@ -19,6 +19,7 @@ from lgncc.mapping.saved import load_program, load_serial
 from lgncc.mapping.storage import load_design
 from lgncc.model import Readout
 from lgncc.passes.inputs import PruneInputs
+from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
 from lgncc.verify.hdl import RUNG as HDL_RUNG
@@ -56,14 +57,16 @@ def climb(build_dir: Path, rung: str | None, data: Dataset | None, notice: Notic
 
 
 def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
-    """Rung "passes": the model that was built is the one that was read, proved by ABC.
+    """Rung "passes": the model that was built is the one that was read, or that lossy pruning
+    left, proved by ABC.
 
     The proof is of the netlists; encoder and readout must be the same, so that equal
     network outputs are equal answers.
     """
     notice("prove the passes")
     started = time.perf_counter()
-    before, after = (load_model(build_dir / f"{name}.npz") for name in ("model", "optimized_model"))
+    specification = load_specification(build_dir)
+    before, after = specification.model, load_model(build_dir / "optimized_model.npz")
     for part in ("encoder", "readout"):
         if not _same(getattr(before, part), getattr(after, part)):
             raise DesignError(f"passes: refuted: the passes changed the {part}")
@@ -71,7 +74,8 @@ def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     if not found.equal:
         raise DesignError(f"passes: refuted: {explain(before, after, found)}")
     detail = (
-        f"ABC: {before.netlist.n_gates:,} gates as read equal {after.netlist.n_gates:,} as built"
+        f"ABC: {before.netlist.n_gates:,} gates {specification.origin} equal "
+        f"{after.netlist.n_gates:,} as built{specification.remark}"
     )
     return Rung("passes", "proved", detail, time.perf_counter() - started)
 

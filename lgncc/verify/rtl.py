@@ -1,7 +1,7 @@
 """Rungs "rtl" and "board rtl": the Verilog of a build answers as the golden model does.
 
-The golden answers are computed here, from the model as it was read, before any pass; the
-benches in lgncc.sim run in the simulator's process and only compare.
+The golden answers are computed here, from the model as it was read, before any pass, or as lossy
+pruning left it; the benches in lgncc.sim run in the simulator's process and only compare.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ import numpy.typing as npt
 from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
 from lgncc.golden import predict
+from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.frontend import random_samples
 from lgncc.verify.rung import Rung
@@ -50,7 +51,7 @@ def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     _simulate(CORE_RUNG, CORE, build_dir, design, vectors)
     detail = (
         f"{_amount(vectors, data)}, stalls, resets; latency {design.latency_cycles} cycles, "
-        f"interval {design.initiation_interval}"
+        f"interval {design.initiation_interval}{load_specification(build_dir).remark}"
     )
     return Rung(CORE_RUNG, "tested", detail, time.perf_counter() - started)
 
@@ -66,7 +67,7 @@ def check_board(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors)
     detail = (
         f"{_amount(vectors, data)} as UART frames, damaged frames, resets; "
-        f"{design.uart_divisor} cycles a bit"
+        f"{design.uart_divisor} cycles a bit{load_specification(build_dir).remark}"
     )
     return Rung(BOARD_RUNG, "tested", detail, time.perf_counter() - started)
 
@@ -88,7 +89,7 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     from lgncc.sim.runner import Vectors
     from lgncc.sim.vectors import AnswerFormat, pack_samples
 
-    model = load_model(build_dir / "model.npz")
+    model = load_specification(build_dir).model
     # The optimized model only says how wide the core's fields are, never what is in them.
     answer = AnswerFormat.of(load_model(build_dir / "optimized_model.npz"))
     path = build_dir / "design.json"
