@@ -52,7 +52,7 @@ class Setting:
 
 FULL = (
     Setting("digits", depth=6, width=1000, steps=600, tau=5.0),
-    Setting("mnist16", depth=6, width=2000, steps=1000, tau=7.0),
+    Setting("mnist16", depth=6, width=1000, steps=600, tau=5.0),
 )
 TOY = (Setting("digits", depth=3, width=140, steps=6, tau=1.0, train=64, test=32, every=2),)
 
