@@ -1,12 +1,12 @@
 """How many logic cells a network will need: a differentiable estimate, before any tool runs.
 
-It counts four-input cells for the spatial core on iCE40 as this compiler builds it:
+It counts four-input cells for a core on iCE40 that takes a sample every cycle:
 
     shell    SHELL_CELLS and a flip-flop for each bit of the sample
     encoder  a cell for each threshold that is read; bits that arrive as bits are free
     network  a cell for each output that is no constant, and for each gate of every other
              layer below: a cell takes in the two-input gates in front of its own
-    readout  READOUT_CELLS for each output that is no constant
+    readout  READOUT_CELLS for each output that is no constant, and CLASS_CELLS a class
 
 Gates count with the probability that they are no constant, wire or inverter and that some
 output depends on them, so that a penalty on the sum moves gates there. Equal gates are not
@@ -22,12 +22,13 @@ import torch
 
 from lgncc.errors import InputError
 from lgncc.nn.inputs import InputLayer
-from lgncc.nn.layers import LogicDense
+from lgncc.nn.layers import GroupSum, LogicDense
 from lgncc.nn.noise import Sampling
 from lgncc.nn.parametrization import parametrization_of
 
-SHELL_CELLS = 387
-READOUT_CELLS = 2.0
+SHELL_CELLS = 404
+CLASS_CELLS = 20
+READOUT_CELLS = 0.85
 OUTPUT_CELLS = 1.0 + READOUT_CELLS
 """Of an output that is no constant: the cell that makes it, and its share of the readout."""
 
@@ -63,6 +64,7 @@ def estimate_cells(model: torch.nn.Sequential, *, discrete: bool) -> Cells:
         raise ValueError("the estimate knows networks of two-input LogicDense layers only")
     own, read = _own_cells(layers, discrete)
     outputs = own[-1].sum()
+    classes = model[-1].classes if isinstance(model[-1], GroupSum) else 0
     encoder = model[0]
     bits, thresholds = layers[0].in_features, torch.tensor(0.0)
     if isinstance(encoder, InputLayer):
@@ -72,7 +74,7 @@ def estimate_cells(model: torch.nn.Sequential, *, discrete: bool) -> Cells:
     return Cells(
         encoder=thresholds,
         network=torch.stack([gates.sum() for gates in own]).sum(),
-        readout=READOUT_CELLS * outputs,
+        readout=READOUT_CELLS * outputs + CLASS_CELLS * classes,
         shell=torch.tensor(float(SHELL_CELLS + bits)),
     )
 
@@ -91,7 +93,8 @@ def widths_within(
     Every output counts, and every threshold; features of `bits` bits. Raises InputError
     where not even the smallest network fits.
     """
-    fixed = SHELL_CELLS + features * bits + (thresholds if bits > 1 else 0)
+    fixed = SHELL_CELLS + CLASS_CELLS * classes + features * bits
+    fixed += thresholds if bits > 1 else 0
     hidden = [width / widths[-1] for width in widths[:-1]]
     per_output = OUTPUT_CELLS + sum(hidden[-2::-2])
     last = int((cells - fixed) / per_output) // classes * classes

@@ -1,6 +1,7 @@
 """Pruning: what goes is what matters least, and the network stays within its budget."""
 
 import itertools
+import math
 
 import numpy as np
 import pytest
@@ -8,7 +9,7 @@ import torch
 
 from lgncc import frontends, nn
 from lgncc.golden import predict
-from lgncc.nn.cost import SHELL_CELLS, estimate_cells
+from lgncc.nn.cost import CLASS_CELLS, OUTPUT_CELLS, SHELL_CELLS, estimate_cells
 from lgncc.nn.pruning import Pruning, _candidates, make_certain, prune
 
 AND, A, B, XOR, TRUE = 0b1000, 0b1010, 0b1100, 0b0110, 0b1111
@@ -29,6 +30,11 @@ def samples(n=200, features=8, classes=4, seed=1):
     draws = torch.Generator().manual_seed(seed)
     x = torch.randint(2, (n, features), generator=draws)
     return x, torch.randint(classes, (n,), generator=draws)
+
+
+def budget_of(outputs, classes=4):
+    """Whole cells for so many outputs of a network with eight one-bit features."""
+    return math.ceil(SHELL_CELLS + 8 + CLASS_CELLS * classes + OUTPUT_CELLS * outputs)
 
 
 def cells(model):
@@ -138,7 +144,7 @@ def test_the_budget_is_kept_and_only_by_constants_and_wires(widths, kind):
     model, (x, y) = random_network(widths, parametrization=kind), samples()
     before = [layer.tables() for layer in model[:-1]]
     needed = cells(model)
-    budget = SHELL_CELLS + 8 + (needed - SHELL_CELLS - 8) // 2
+    budget = (needed + budget_of(0)) // 2
     assert prune(model, x, y, budget) > 0
     assert budget - 3 * len(widths) < cells(model) <= budget
     for layer, tables in zip(model[:-1], before, strict=True):
@@ -156,7 +162,7 @@ def test_outputs_that_tell_nothing_go_first():
     # Output 2 says "class 0" and output 4 "class 1"; the others are noise.
     make_certain(layer, torch.arange(8), torch.tensor([XOR, XOR, 5, XOR, A, XOR, XOR, XOR]))
     model = torch.nn.Sequential(layer, nn.GroupSum(2, 1.0))
-    prune(model, x, y, SHELL_CELLS + 8 + 2 * 3)
+    prune(model, x, y, budget_of(2, classes=2))
     kept = [gate for gate, table in enumerate(layer.tables().tolist()) if table not in (0, TRUE)]
     assert kept == [2, 4]
     assert (model.eval()(x.float()).argmax(1) == y).all()
@@ -185,7 +191,7 @@ def test_a_gate_that_the_data_never_tell_from_a_wire_becomes_one():
 def test_what_is_too_much_shrinks_to_nothing_between_start_and_end():
     x, y = samples()
     model = random_network((100, 80))
-    budget = SHELL_CELLS + 8 + 60
+    budget = budget_of(20)
     pruning = Pruning(budget, start=0.2, end=0.7)
     found = [cells(model)]
     for epoch in range(10):
@@ -200,7 +206,7 @@ def test_what_is_too_much_shrinks_to_nothing_between_start_and_end():
 
 
 def test_a_phase_of_one_epoch_is_pruned_at_its_end():
-    model, budget = random_network((100, 80)), SHELL_CELLS + 8 + 60
+    model, budget = random_network((100, 80)), budget_of(20)
     Pruning(budget).apply(model, *samples(), 0.0, 1.0)
     assert cells(model) <= budget
 
@@ -208,7 +214,7 @@ def test_a_phase_of_one_epoch_is_pruned_at_its_end():
 @pytest.mark.parametrize("left", [0, 1, 5])
 def test_a_pruned_network_compiles_to_the_same_answers(tmp_path, left):
     model, (x, y) = random_network((40, 24), classes=4), samples()
-    prune(model, x, y, SHELL_CELLS + 8 + 3 * left)
+    prune(model, x, y, budget_of(left))
     nn.save(model, tmp_path / "m.pt")
     compiled = frontends.load(tmp_path / "m.pt")
     expected = model.eval()(x.float()).argmax(1).numpy()

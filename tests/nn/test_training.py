@@ -8,7 +8,7 @@ from interrupts import InterruptAfter
 
 from lgncc import nn
 from lgncc.errors import InputError
-from lgncc.nn.cost import SHELL_CELLS, estimate_cells
+from lgncc.nn.cost import CLASS_CELLS, OUTPUT_CELLS, SHELL_CELLS, estimate_cells
 from lgncc.nn.pruning import Pruning
 from lgncc.nn.training import accuracy, fix_wiring, train
 from lgncc.nn.training_plan import Control, Phase, Settings, Split
@@ -40,7 +40,7 @@ def jitter(x, draws):
     return (x + 0.1 * torch.rand(x.shape, generator=draws)).clamp(0, 1)
 
 
-HALF = SHELL_CELLS + 12 + 30
+HALF = SHELL_CELLS + 12 + 2 * CLASS_CELLS + int(10.5 * OUTPUT_CELLS)
 """Logic cells: the network of these tests, with ten outputs instead of twenty."""
 
 
@@ -97,7 +97,7 @@ def test_a_budget_that_is_met_changes_nothing(split):
     plain, draws = new_network()
     train(plain, split, TWO_PHASES, draws)
     ample, draws = new_network()
-    train(ample, split, TWO_PHASES, draws, pruning=Pruning(HALF + 30))
+    train(ample, split, TWO_PHASES, draws, pruning=Pruning(2 * HALF))
     for name, tensor in plain.state_dict().items():
         assert torch.equal(tensor, ample.state_dict()[name]), name
 
