@@ -39,7 +39,7 @@ COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
 POPCOUNT_CELLS_A_BIT = 1.9
 PROCESSOR_CELLS = 280  # of the folded core, and one for each bit of the input vector
 LANE_CELLS = 35
-FULL = 0.85  # beyond, routing takes long and seldom succeeds
+FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
 
 SETTINGS: dict[Architecture, str] = {
     "spatial": "{} LUT levels",
