@@ -45,7 +45,7 @@ SETTINGS: dict[Architecture, str] = {
     "spatial": "{} LUT levels",
     "pipelined": "{} LUT levels between registers",
     "class-serial": "{} bits counted a cycle",
-    "folded": "{} lanes",
+    "folded": "lanes: {}",
 }
 BITS_A_CYCLE = (64, 32, 16, 8, 4, 2, 1)
 LANES = (16, 8, 4, 2, 1)
@@ -130,10 +130,11 @@ class Planner:
         best.pop(chosen.architecture, None)
         others = [str(estimate) for estimate in best.values()]
         larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
+        why = f"the best for {goal}" if others else "as asked for"
         return "; ".join(
             [
                 f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "
-                f"logic cells estimated, the best for {goal}",
+                f"logic cells estimated, {why}",
                 *(f"tried {one}" for one in tried),
                 *others,
                 *(f"on {line}" for line in larger),
