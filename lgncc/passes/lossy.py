@@ -34,7 +34,7 @@ MIN_SAMPLES = 64
 VALUE_BYTES = 256 << 20  # of all nodes on the first half; beyond, fewer of its samples are taken
 CHUNK = 4096  # samples as floats at once
 TRIES = 8  # sizes of a batch that are tried
-ROUND = 16  # a batch of terms is one part in so many
+ROUND = 48  # a batch of terms is one part in so many
 NEAR = 0.05  # the share of samples on which a nearly constant gate differs
 
 
@@ -176,7 +176,8 @@ class _Search:
 
     def _drop_batch(self, owed: Floats) -> Floats | None:
         """Owed (C,) is what rounding kept from the bias so far; None where little more can go."""
-        model, count = self.model, len(self.model.readout.output) // ROUND
+        model = self.model
+        count = -(-len(model.readout.output) // ROUND)
         effect, mean = self._effects()
         order = np.argsort(effect, kind="stable")
 
@@ -184,7 +185,7 @@ class _Search:
             return without(model, order[:size], mean, owed)[0]
 
         taken = self._take(count, made)
-        worthwhile = taken > 0 and taken * ROUND > count
+        worthwhile = taken > count // 4
         return without(model, order[:taken], mean, owed)[1] if worthwhile else None
 
     def _replace(self, gates: Integers, literals: Integers) -> None:

@@ -77,9 +77,10 @@ def test_what_is_equal_on_the_samples_alone_is_merged_at_no_loss():
     bits = np.random.default_rng(0).random((200, 2)) < 0.5
     data = Dataset(Path("twins.npz"), bits[:, [0, 0, 1]], bits[:, 0].astype(np.int64) ^ 1)
     pruned, section = prune_lossy(model, data, 0)
-    assert (section.gates_before, section.gates_after) == (4, 1)
-    assert section.accuracy_before == section.accuracy_after
-    assert predict(pruned, data.x).classes.tolist() == predict(model, data.x).classes.tolist()
+    assert section.gates_before == 4
+    assert section.gates_after <= 1  # at most an inverter of i0
+    assert section.accuracy_before == section.accuracy_after == 1
+    assert predict(pruned, data.x).accuracy(data.y) == 1
 
 
 def test_the_same_arguments_give_the_same_model():
