@@ -23,7 +23,7 @@ TABLES = (0x1, 0x2, 0x4, 0x6, 0x7, 0x8, 0x9, 0xB, 0xD, 0xE)
 """Functions of both fanins: of others, little would be left to compare."""
 
 
-def random_network(gates, seed=0):
+def random_network(gates, seed=0, tables=TABLES):
     """Layers of one width, random wiring, random functions of two inputs."""
     rng = np.random.default_rng(seed)
     width = gates // LAYERS // CLASSES * CLASSES
@@ -32,7 +32,7 @@ def random_network(gates, seed=0):
     for _ in range(LAYERS):
         # Each node is read before one is read again, as trained networks are wired at first.
         wires = np.concatenate([rng.permutation(below) for _ in range(-(-2 * width // len(below)))])
-        below = builder.gates(rng.choice(TABLES, width), *wires[: 2 * width].reshape(2, width))
+        below = builder.gates(rng.choice(tables, width), *wires[: 2 * width].reshape(2, width))
     return LogicModel(
         Encoder.identity(INPUTS),
         builder.finish(below),
@@ -42,9 +42,12 @@ def random_network(gates, seed=0):
 
 
 def network(name):
-    """`digits`, `mnist16`, `tt10`, or `random-GATES`. None where its file is absent."""
+    """`digits`, `mnist16`, `tt10`, `random-GATES`, or `constants-GATES`, whose gates are
+    of all sixteen functions. None where its file is absent."""
     if name.startswith("random-"):
         return random_network(int(name.removeprefix("random-")))
+    if name.startswith("constants-"):
+        return random_network(int(name.removeprefix("constants-")), tables=range(16))
     if name != "tt10":
         return load(MODELS / f"{name}.pt")
     return load(TT10, GivenFacts(classes=10)) if TT10.exists() else None

@@ -264,7 +264,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     sections = {
         "size": lambda: each(arguments.networks, lambda name: sizes(name, arguments.limit)),
-        "miscompile": lambda: each(arguments.networks[:4], miscompile),
+        "miscompile": lambda: each(["constants-400", *arguments.networks[:3]], miscompile),
         "dwn": lambda: compare_dwn(arguments.limit) if importlib.util.find_spec("dwn2rtl") else [],
         "speed": lambda: each(arguments.speed, lambda name: speed.measure(name, arguments.samples)),
     }
