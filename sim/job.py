@@ -30,6 +30,8 @@ class Design:
     initiation_interval: int
     uart_divisor: int
     build_id: str
+    has_state: bool = False
+    """Then the highest bit of an input is 1 where a sequence begins."""
 
 
 @dataclass(frozen=True)

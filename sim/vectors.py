@@ -102,6 +102,18 @@ def pack_samples(encoder: Encoder, x: npt.ArrayLike) -> Packed:
     return _pack_bits(encoder.quantize(x), encoder.bits.astype(np.int64))
 
 
+def pack_sequences(encoder: Encoder, x: npt.NDArray[np.float64]) -> Packed:
+    """Sequences x (n, steps, F) as input vectors of a core with state, one after the other: above
+    the features stands `first`, 1 where a sequence begins."""
+    n, steps, features = x.shape
+    first = np.zeros((n, steps), np.int64)
+    first[:, 0] = 1
+    values = encoder.quantize(x.reshape(n * steps, features))
+    return _pack_bits(
+        np.column_stack([values, first.reshape(-1)]), np.append(encoder.bits.astype(np.int64), 1)
+    )
+
+
 def _pack_bits(fields: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> Packed:
     """Integers (n, F) of these widths (F,), side by side, in two's complement."""
     starts = np.cumsum(widths) - widths

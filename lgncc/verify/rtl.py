@@ -17,7 +17,8 @@ import numpy.typing as npt
 
 from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
-from lgncc.golden import predict
+from lgncc.golden import Predictions, predict
+from lgncc.model import LogicModel
 from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.frontend import random_samples
@@ -26,10 +27,13 @@ from lgncc.verify.rung import Rung
 if TYPE_CHECKING:
     from lgncc.sim.job import Design
     from lgncc.sim.runner import Bench, Vectors
+    from lgncc.sim.vectors import AnswerFormat
 
 Notice = Callable[[str], None]
 
 RANDOM_VECTORS = 256
+RANDOM_STEPS = 32  # of a sequence
+NO_STATE_YET = "the link does not carry the steps of sequences yet"
 CORE_RUNG, BOARD_RUNG = "rtl", "board rtl"
 SIMULATIONS = "work/sim"
 BOARD_CYCLES = 8_000_000
@@ -63,6 +67,8 @@ def check_board(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     notice("simulate the board")
     started = time.perf_counter()
     design, vectors = _prepare(build_dir, data)
+    if design.has_state:
+        return Rung(BOARD_RUNG, "skipped", NO_STATE_YET)
     vectors = _affordable(vectors, design)
     _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors)
     detail = (
@@ -90,22 +96,26 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     from lgncc.sim.vectors import AnswerFormat, pack_samples
 
     model = load_specification(build_dir).model
+    has_state = model.netlist.n_state > 0
     # The optimized model only says how wide the core's fields are, never what is in them.
     answer = AnswerFormat.of(load_model(build_dir / "optimized_model.npz"))
     path = build_dir / "design.json"
     try:
         facts = json.loads(path.read_text())
         design = Design(
-            in_width=model.encoder.input_width,
+            in_width=model.encoder.input_width + has_state,
             answer=answer,
             latency_cycles=int(facts["latency_cycles"]),
             initiation_interval=int(facts["initiation_interval"]),
             uart_divisor=int(facts["uart_divisor"]),
             build_id=str(facts["build_id"]),
+            has_state=has_state,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
 
+    if has_state:
+        return design, _sequences(model, answer, data)
     blocks: list[npt.NDArray[Any]] = [random_samples(model.encoder, RANDOM_VECTORS)]
     if data is not None:
         blocks.insert(0, data.x)
@@ -116,6 +126,32 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
         n_samples=len(data.x) if data is not None else 0,
     )
     return design, vectors
+
+
+def _sequences(model: LogicModel, answer: AnswerFormat, data: Dataset | None) -> Vectors:
+    """As many random sequences as make RANDOM_VECTORS, after the user's; an answer each step."""
+    from lgncc.sim.runner import Vectors
+    from lgncc.sim.vectors import pack_sequences
+
+    shape = (-1, RANDOM_STEPS, model.encoder.n_features)
+    blocks = [random_samples(model.encoder, RANDOM_VECTORS).reshape(shape)]
+    if data is not None:
+        blocks.insert(0, np.asarray(data.x, np.float64))
+    return Vectors(
+        inputs=np.concatenate([pack_sequences(model.encoder, block) for block in blocks]),
+        answers=np.concatenate([answer.pack(by_step(predict(model, block))) for block in blocks]),
+        n_samples=len(blocks[0]) * blocks[0].shape[1] if data is not None else 0,
+    )
+
+
+def by_step(predictions: Predictions) -> Predictions:
+    """Those of sequences (n, steps) as if each step were a sample."""
+    scores, classes = predictions.scores, predictions.classes
+    return Predictions(
+        lambda: predictions.bits.reshape(-1, predictions.bits.shape[-1]),
+        None if scores is None else scores.reshape(-1, scores.shape[-1]),
+        None if classes is None else classes.reshape(-1),
+    )
 
 
 def _affordable(vectors: Vectors, design: Design) -> Vectors:
@@ -137,6 +173,6 @@ def _amount(vectors: Vectors, data: Dataset | None) -> str:
     random = f"{len(vectors.inputs) - vectors.n_samples} random"
     if data is None:
         return f"{random} vectors"
-    total = len(data.x)
+    total = len(data.x) if data.x.ndim < 3 else len(data.x) * data.x.shape[1]
     first = "" if vectors.n_samples == total else f"the first {vectors.n_samples} of "
     return f"{first}{total} samples of {data.path.name} + {random}"

@@ -1,0 +1,51 @@
+"""Rung "rtl" of a network with state: step by step in Verilator, with stalls and resets."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import builds
+import numpy as np
+import pytest
+
+from lgncc.boards import load_board
+from lgncc.dataset import Dataset
+from lgncc.emit.board import emit_core
+from lgncc.errors import DesignError
+from lgncc.hw.folded import FoldedCore
+from lgncc.verify.rtl import check_board, check_core
+
+
+def model_with_state(reset=(True, False, True, False)):
+    """The small model, the last four of its network inputs being state."""
+    model = builds.small_model("scores")
+    encoder = replace(
+        model.encoder, feature=model.encoder.feature[:12], threshold=model.encoder.threshold[:12]
+    )
+    netlist = replace(model.netlist, n_inputs=12, next_state=[60, 61, 15, 14], reset=reset)
+    return replace(model, encoder=encoder, netlist=netlist)
+
+
+def build(folder, model, built):
+    design = emit_core(lambda: FoldedCore(built), load_board("icebreaker"))
+    builds.write_build(folder, model, design=design)
+    return folder
+
+
+def test_every_step_is_answered_as_the_golden_model_does(tmp_path):
+    model = model_with_state()
+    folder = build(tmp_path, model, model)
+    rng = np.random.default_rng(0)
+    x = rng.integers(0, 8, (3, 50, model.encoder.n_features))
+    x = x / np.ldexp(1.0, model.encoder.fraction.astype(int))
+    data = Dataset(tmp_path / "steps.npz", x, None)
+    rung = check_core(folder, data, print)
+    assert rung.result == "tested"
+    assert rung.detail.startswith("150 samples of steps.npz + 256 random, stalls, resets")
+    assert check_board(folder, data, print).result == "skipped"
+
+
+def test_another_reset_value_is_refuted(tmp_path):
+    folder = build(tmp_path, model_with_state(), model_with_state(reset=(True, False, True, True)))
+    with pytest.raises(DesignError, match="rtl: refuted"):
+        check_core(folder, None, print)
