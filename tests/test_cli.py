@@ -150,12 +150,10 @@ def test_export_says_what_was_written_and_proved(lgncc, tmp_path):
     out = tmp_path / "[bold]core.v"
     done = lgncc("export", cli.DIGITS, "--format", "verilog", "--out", out)
     assert done.code == 0
-    assert re.fullmatch(rf"{re.escape(str(out))}: [\d,]+ gates; proved: .*\n", done.out)
-    assert [line.split()[:2] for line in done.err.splitlines()] == [
-        ["done", "read"],
-        ["done", "optimize"],
-        ["done", "write"],
-    ]
+    what = r"[\d,]+ LUT4, \d+ levels; passes proved: .*; mapping proved: .*"
+    assert re.fullmatch(rf"{re.escape(str(out))}: {what}\n", done.out)
+    steps = [line.split()[1:3] for line in done.err.splitlines()]
+    assert [step[0] for step in steps] == ["read", "optimize", "map", "prove", "write"]
     assert out.read_text().startswith("// lgncc_core")
     unproved = lgncc("export", cli.DIGITS, "--format=npz", f"--out={out}", "--verify=none")
     assert unproved.out.endswith("skipped: --verify none\n")
