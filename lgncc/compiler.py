@@ -18,6 +18,7 @@ from lgncc.emit.board import with_flash
 from lgncc.errors import DesignError
 from lgncc.flow.build import build
 from lgncc.flow.families import at_frequency
+from lgncc.flow.nextpnr import SEEDS
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
@@ -198,9 +199,16 @@ def _build(
     Raises DesignError of the last one tried where none is.
     """
 
-    def flow_of(lowered: Lowered) -> FlowResult:
-        placed, parts = lowered.design.placed, lowered.parts
-        return build(workspace, board, placed, parts, seed=options.seed, progress=watch.notice)
+    def flow_of(lowered: Lowered, seeds: int = SEEDS) -> FlowResult:
+        return build(
+            workspace,
+            board,
+            lowered.design.placed,
+            lowered.parts,
+            seed=options.seed,
+            seeds=seeds,
+            progress=watch.notice,
+        )
 
     if options.level < MAPPED_LEVEL and options.architecture is None:
         with watch.step("emit"):
@@ -214,12 +222,14 @@ def _build(
         if estimate.obstacle or estimate.cells > smallest:
             continue
         watch.notice(str(estimate))
+        is_last = not any(e.cells < RETRY * estimate.cells and not e.obstacle for e in estimates)
         try:
             with watch.step("emit"):
                 lowered = planner.lower(estimate, board)
-            flow = flow_of(lowered)
+            # One seed is enough to see that it is hard, where something smaller is left.
+            flow = flow_of(lowered, seeds=SEEDS if is_last else 1)
         except DesignError as error:
-            if not any(e.cells < RETRY * estimate.cells and not e.obstacle for e in estimates):
+            if is_last:
                 raise
             tried.append(f"{estimate.architecture}: {str(error).splitlines()[0]}")
             smallest = RETRY * estimate.cells

@@ -32,12 +32,14 @@ def build(
     prefixes: Mapping[str, str],
     *,
     seed: int = 1,
+    seeds: int = nextpnr.SEEDS,
     target_mhz: float | None = None,
     progress: Notice | None = None,
 ) -> FlowResult:
     """Run the three steps; `prefixes` as in `nextpnr.breakdown`.
 
-    `target_mhz` replaces the design's clock as the goal; `seed` is where routing starts to try.
+    `target_mhz` replaces the design's clock as the goal; `seed` is where routing starts to try,
+    `seeds` how many it tries.
     Raises DesignError if the design does not fit or cannot be routed.
     """
     family = family_of(board)
@@ -52,6 +54,7 @@ def build(
         synthesis.folder / "top.json",
         design.constraints,
         seed=seed,
+        seeds=seeds,
         target_mhz=target_mhz or design.clock_hz / 1e6,
         progress=progress,
     )
@@ -141,6 +144,7 @@ def place_and_route(
     constraints: str,
     *,
     seed: int,
+    seeds: int = nextpnr.SEEDS,
     target_mhz: float,
     progress: Notice | None = None,
 ) -> StepResult:
@@ -149,7 +153,9 @@ def place_and_route(
     args = [*family.route(board).split(), "--freq", f"{target_mhz:g}"]
 
     def run(folder: Path) -> None:
-        nextpnr.place_and_route(tool, args, folder, board, seed=seed, progress=progress)
+        nextpnr.place_and_route(
+            tool, args, folder, board, seed=seed, seeds=seeds, progress=progress
+        )
 
     return workspace.step(
         "place-and-route",

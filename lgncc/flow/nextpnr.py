@@ -27,7 +27,7 @@ TIMEOUT_S = 1800.0
 # Where it came to an end, it never took more than 79 rounds to improve.
 STALL_ROUNDS = 300
 ROUTER1_TIMEOUT_S = 300.0
-EXTRA_SEEDS = 3
+SEEDS = 4
 
 REPORT = "report.json"
 PLACED = "placed.json"
@@ -49,10 +49,11 @@ def place_and_route(
     board: Board,
     *,
     seed: int,
+    seeds: int = SEEDS,
     progress: Notice | None = None,
 ) -> None:
     """Run nextpnr in `folder` with `seed`. Where router2 stalls, with router1, which finishes the
-    last wires that router2 cannot, and then with the next seeds.
+    last wires that router2 cannot, and then with the next seeds, `seeds` in all.
 
     Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<router>-nextpnr.log`). Raises
     DesignError if the design does not fit or no attempt is routed.
@@ -62,7 +63,7 @@ def place_and_route(
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
     common = [*args, "--report", REPORT, "--write", PLACED, "--timing-allow-fail"]
-    for attempt in range(seed, seed + 1 + EXTRA_SEEDS):
+    for attempt in range(seed, seed + seeds):
         for router, timeout_s in (("router2", TIMEOUT_S), ("router1", ROUTER1_TIMEOUT_S)):
             try:
                 run_tool(
@@ -82,11 +83,11 @@ def place_and_route(
                 continue
             (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
             return
-    log_path = folder / f"seed{seed + EXTRA_SEEDS}-router1-{LOG}"
+    log_path = folder / f"seed{seed + seeds - 1}-router1-{LOG}"
     raise _explained(
         DesignError(
             f"{nextpnr.name} could not route the design with the seeds {seed} to "
-            f"{seed + EXTRA_SEEDS} and either router.\n  log: {log_path}"
+            f"{seed + seeds - 1} and either router.\n  log: {log_path}"
         ),
         board,
         log_path,
