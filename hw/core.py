@@ -9,7 +9,7 @@ readout is registered at each of its stages, which costs few cells and triples F
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, Module, Signal, unsigned
+from amaranth.hdl import Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -17,6 +17,7 @@ from lgncc.errors import DesignError
 from lgncc.hw.encoder import ThermometerEncoder
 from lgncc.hw.fabric import MAX_WIDTH, Fabric, fabric_text
 from lgncc.hw.readout import ScoreReadout
+from lgncc.hw.stall import stall_together
 from lgncc.model import LogicModel
 
 
@@ -83,21 +84,7 @@ class Core(Component):
         m.submodules.encoder = self.encoder
         m.submodules.network = self.network
 
-        advance = Signal()  # every stage moves, or none does
-        valid = Signal(self.latency_cycles)
-        m.d.comb += [
-            advance.eq(self.o.ready | ~self.o.valid),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[-1]),
-        ]
-        with m.If(advance):
-            m.d.sync += valid.eq(Cat(self.i.valid, valid))
-
-        vector = self.i.payload
-        if self.input_register:
-            vector = Signal.like(self.i.payload, name="vector", reset_less=True)
-            with m.If(advance):
-                m.d.sync += vector.eq(self.i.payload)
+        advance, vector = stall_together(m, self)
         m.d.comb += [self.encoder.x.eq(vector), self.network.x.eq(self.encoder.bits)]
         bits = []
         for index, port in enumerate(self.network.y):

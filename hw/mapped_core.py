@@ -9,7 +9,7 @@ instantiates: portable text for simulators and other tools, a family's own cells
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, unsigned
+from amaranth.hdl import ClockSignal, Instance, Module, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -17,6 +17,7 @@ from lgncc.emit.families import family_of
 from lgncc.emit.luts import luts_verilog
 from lgncc.errors import DesignError
 from lgncc.hw.fabric import MAX_WIDTH
+from lgncc.hw.stall import stall_together
 from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.stages import Stages
 
@@ -86,21 +87,7 @@ class MappedCore(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        advance = Signal()  # every stage moves, or none does
-        valid = Signal(self.latency_cycles)
-        m.d.comb += [
-            advance.eq(self.o.ready | ~self.o.valid),
-            self.i.ready.eq(advance),
-            self.o.valid.eq(valid[-1]),
-        ]
-        with m.If(advance):
-            m.d.sync += valid.eq(Cat(self.i.valid, valid))
-
-        vector = self.i.payload
-        if self.input_register:
-            vector = Signal.like(self.i.payload, name="vector", reset_less=True)
-            with m.If(advance):
-                m.d.sync += vector.eq(self.i.payload)
+        advance, vector = stall_together(m, self)
         clocked = {"i_clk": ClockSignal(), "i_enable": advance} if self.stages.registers else {}
         m.submodules.luts = Instance(LUTS_MODULE, i_x=vector, o_y=self.o.payload, **clocked)
         return m
