@@ -4,10 +4,8 @@ from __future__ import annotations
 
 import json
 import math
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -39,6 +37,7 @@ from lgncc.report.build_report import (
 )
 from lgncc.report.evaluation import measure_accuracy
 from lgncc.report.figures import latency_us, throughput_samples_per_s
+from lgncc.report.stopwatch import Stopwatch
 from lgncc.specification import beginning_after
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
@@ -78,21 +77,6 @@ class Options:
     data: Path | None = None
     verify: Verify = "fast"
     max_drop: float | None = None
-
-
-@dataclass
-class Stopwatch:
-    """Announces each stage and notes its seconds for the report."""
-
-    notice: Notice
-    steps: list[StepSection] = field(default_factory=list)
-
-    @contextmanager
-    def step(self, name: str) -> Iterator[None]:
-        self.notice(name)
-        started = time.perf_counter()
-        yield
-        self.steps.append(StepSection(name, round(time.perf_counter() - started, 3), False))
 
 
 def compile_model(
