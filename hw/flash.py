@@ -74,7 +74,7 @@ class FlashReader(Component):
 
 
 class FlashProgram(Component):
-    """The ports of `lgncc.hw.folded.BlockProgram`; `ready` comes once the program is loaded.
+    """The ports of `lgncc.hw.instructions.BlockProgram`; `ready` comes once the program is loaded.
 
     Without a platform the flash is a simulated one. Raises DesignError where the program is larger
     than the RAM.

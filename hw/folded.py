@@ -22,8 +22,10 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
+from lgncc.hw.instructions import BlockProgram, InstructionFields
 from lgncc.hw.readout import score_shape
-from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program, assemble, first_score
+from lgncc.mapping.assembler import assemble, first_score
+from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program
 from lgncc.model import LogicModel
 
 DRAIN_CYCLES = 3  # from the last instruction's issue until all of it has happened
@@ -38,34 +40,6 @@ def initiation_interval(program: Program, lanes: int) -> int:
     """As FoldedCore states it."""
     rest = len(program) - program.n_loads + DRAIN_CYCLES
     return -(-(lanes * (program.n_loads + DRAIN_CYCLES + 2) + rest) // lanes)
-
-
-class BlockProgram(Component):
-    """The program in block RAM, there when the FPGA is. A word follows its address by a cycle.
-
-    Ports: `address`: In, `word`: Out(program.width), `ready`: Out(1), the program is there.
-    """
-
-    def __init__(self, program: Program) -> None:
-        self.program = program
-        super().__init__(
-            {
-                "address": In(range(max(len(program), 2))),
-                "word": Out(program.width),
-                "ready": Out(1, init=1),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(self.program.width),
-            depth=max(len(self.program), 2),
-            init=self.program.words.tolist(),
-        )
-        port = memory.read_port()
-        m.d.comb += [port.addr.eq(self.address), self.word.eq(port.data)]
-        return m
 
 
 class FoldedCore(Component):
@@ -146,7 +120,7 @@ class FoldedCore(Component):
         # Stage 1: decode. The word belongs to the instruction issued a cycle ago.
         decoded = Signal()
         m.d.sync += decoded.eq(issue)
-        fields = _Fields(self.memory.word, program)
+        fields = InstructionFields(self.memory.word, program)
         m.submodules.nodes = nodes = Memory(
             shape=unsigned(lanes), depth=max(program.depth, 2), init=[]
         )
@@ -292,17 +266,3 @@ class FoldedCore(Component):
                     # Strictly greater: at a tie the lower index stays.
                     with m.If((klass == 0) | (score > best)):
                         m.d.sync += [best.eq(score), answer.eq(klass)]
-
-
-class _Fields:
-    """An instruction's fields, as `Program.words` packs them."""
-
-    def __init__(self, word: Any, program: Program) -> None:
-        address = program.address_bits
-        at = OP_BITS + TABLE_BITS
-        self.op = word[:OP_BITS]
-        self.table = word[OP_BITS:at]
-        self.dst = word[at : at + address]
-        self.a = word[at + address : at + 2 * address]
-        self.b = word[at + 2 * address : at + 3 * address]
-        self.immediate = word[at + address : at + address + program.immediate_bits]

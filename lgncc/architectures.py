@@ -22,8 +22,9 @@ from lgncc.lowering import (
     program_place,
 )
 from lgncc.mapping import map_model
+from lgncc.mapping.assembler import assemble
 from lgncc.mapping.design import MappedDesign
-from lgncc.mapping.program import Program, assemble
+from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign, map_serial
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from lgncc.hw.readout import score_shape
-from lgncc.mapping.program import WRITE_TO_READ, Op, first_score
+from lgncc.mapping.assembler import first_score
+from lgncc.mapping.program import WRITE_TO_READ, Op
 
 
 def field(word, start, bits):

@@ -16,7 +16,7 @@ from lgncc.boards import list_boards, load_board
 from lgncc.compiler import Options, compile_model
 from lgncc.errors import DesignError
 from lgncc.lowering import program_place
-from lgncc.mapping.program import assemble
+from lgncc.mapping.assembler import assemble
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import load_model, save_model
 

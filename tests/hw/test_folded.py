@@ -19,7 +19,7 @@ from lgncc.errors import DesignError
 from lgncc.hw import flash
 from lgncc.hw.flash import FlashProgram
 from lgncc.hw.folded import FoldedCore
-from lgncc.mapping.program import assemble
+from lgncc.mapping.assembler import assemble
 
 KINDS = ("class", "scores", "bits")
 

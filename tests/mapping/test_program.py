@@ -12,7 +12,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from processor import Processor
 
-from lgncc.mapping.program import Op, assemble
+from lgncc.mapping.assembler import assemble
+from lgncc.mapping.program import Op
 from lgncc.model import LogicModel, Provenance, Readout
 
 

@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 from processor import Processor
 
 from lgncc.errors import DesignError
-from lgncc.mapping.program import Op, assemble
+from lgncc.mapping.assembler import assemble
+from lgncc.mapping.program import Op
 from lgncc.mapping.saved import load_program, load_serial, save_program, save_serial
 from lgncc.mapping.serial import map_serial
 from lgncc.verify.lemma import RefutedError

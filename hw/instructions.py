@@ -1,0 +1,54 @@
+# amaranth: UnusedElaboratable=no
+"""The program of a FoldedCore in block RAM, and the fields of its words."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from amaranth.hdl import Module, unsigned
+from amaranth.lib.memory import Memory
+from amaranth.lib.wiring import Component, In, Out
+
+from lgncc.mapping.program import OP_BITS, TABLE_BITS, Program
+
+
+class BlockProgram(Component):
+    """The program in block RAM, there when the FPGA is. A word follows its address by a cycle.
+
+    Ports: `address`: In, `word`: Out(program.width), `ready`: Out(1), the program is there.
+    """
+
+    def __init__(self, program: Program) -> None:
+        self.program = program
+        super().__init__(
+            {
+                "address": In(range(max(len(program), 2))),
+                "word": Out(program.width),
+                "ready": Out(1, init=1),
+            }
+        )
+
+    def elaborate(self, platform: object) -> Module:
+        m = Module()
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(self.program.width),
+            depth=max(len(self.program), 2),
+            init=self.program.words.tolist(),
+        )
+        port = memory.read_port()
+        m.d.comb += [port.addr.eq(self.address), self.word.eq(port.data)]
+        return m
+
+
+class InstructionFields:
+    """An instruction's fields, as `Program.words` packs them."""
+
+    def __init__(self, word: Any, program: Program) -> None:
+        address = program.address_bits
+        at = OP_BITS + TABLE_BITS
+        self.op = word[:OP_BITS]
+        self.table = word[OP_BITS:at]
+        self.dst = word[at : at + address]
+        self.a = word[at + address : at + 2 * address]
+        self.b = word[at + 2 * address : at + 3 * address]
+        self.immediate = word[at + address : at + address + program.immediate_bits]
