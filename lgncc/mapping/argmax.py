@@ -8,12 +8,10 @@ from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.gates import AND, OR, XOR
 
-FEW = 3  # words left from when on comparisons are made for speed
 
-
-def argmax_gates(builder: NetlistBuilder, words: Ids) -> Ids:
-    """words: nodes (C, width), lowest bit first. Returns the nodes of the index of the first
-    highest word, lowest bit first: as many as C - 1 has bits."""
+def argmax_gates(builder: NetlistBuilder, words: Ids, few: int) -> Ids:
+    """words: nodes (C, width), lowest bit first; few: see MappingOptions. Returns the nodes of the
+    index of the first highest word, lowest bit first: as many as C - 1 has bits."""
     n_classes = len(words)
     index = np.zeros((n_classes, 0), np.int32)
     while len(words) > 1:
@@ -21,7 +19,7 @@ def argmax_gates(builder: NetlistBuilder, words: Ids) -> Ids:
         lower, upper = words[0 : 2 * pairs : 2], words[1 : 2 * pairs : 2]
         # Scores arrive lowest bit first, and one comparison in the first rounds waits for them; a
         # later one starts with all bits at hand, and few gates make it shorter.
-        wins = (_greater if len(words) > FEW else _greater_by_twos)(builder, upper, lower)
+        wins = (_greater if len(words) > few else _greater_by_twos)(builder, upper, lower)
         # The last comparison is of indices only; their new highest bit says who won.
         values = _choose(builder, wins, upper, lower) if len(words) > 2 else lower[:, :0]
         below = _choose(builder, wins, index[1 : 2 * pairs : 2], index[0 : 2 * pairs : 2])

@@ -10,6 +10,7 @@ from lgncc.mapping.grouping import Grouping
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.merge import Start, absorbed, merge
+from lgncc.mapping.options import MappingOptions
 from lgncc.mapping.signals import (
     CARRY_OF_SUM,
     Book,
@@ -23,13 +24,6 @@ from lgncc.mapping.signals import (
     over,
     value,
 )
-
-PLAIN_EVERY = 16
-"""Bits of a column for one that stays plain: fewer make deeper designs, each costs a sixth of a
-LUT at k = 4."""
-
-CHAIN = 4
-"""Pairs for a plain bit, above which plain bits are not spent on less than two pairs."""
 
 
 class Shape(NamedTuple):
@@ -46,9 +40,17 @@ class Column:
     Afterwards `carries` are for the next column, `books` for the ledger.
     """
 
-    def __init__(self, luts: LutWriter, ledger: Ledger, klass: int, column: int) -> None:
+    def __init__(
+        self,
+        luts: LutWriter,
+        ledger: Ledger,
+        options: MappingOptions,
+        klass: int,
+        column: int,
+    ) -> None:
         self._luts = luts
         self._ledger = ledger
+        self._options = options
         self._place = (klass, column)
         self._pending: defaultdict[int, list[Plain | Pair]] = defaultdict(list)
         self._waiting = 0
@@ -95,6 +97,8 @@ class Column:
         make do: halves are paired, and of the ones some are built.
         """
         k = self._luts.k
+        order = self._options.leaf_order(*self._place, len(leaves))
+        leaves = [leaves[leaf] for leaf in order]
         groups = Grouping([leaf.nodes for leaf in leaves], k).run()
         made: list[Plain | Pair] = [
             self.add((leaves[a], leaves[b], leaves[c])) for a, b, c in groups.threes
@@ -105,7 +109,7 @@ class Column:
         ready.halves = [leaf for leaf in singles if len(leaf.nodes) + 2 <= k]
         n_plain = sum(isinstance(signal, Plain) for signal in signals)
         n_bits = len(leaves) + 2 * len(signals) - n_plain
-        spare = max(n_plain + len(groups.threes) - n_bits // PLAIN_EVERY, 0)
+        spare = max(n_plain + len(groups.threes) - n_bits // self._options.plain_every, 0)
         wanted = max(spare - len(ready.ones), spare // 2, 1)
         while len(ready.halves) > wanted:
             if len(ready.halves[-1].nodes) + len(ready.halves[-2].nodes) > k:
@@ -195,7 +199,7 @@ class Column:
             return None
         ghosts = len(ready.ghosts)
         if ghosts and full == 4:
-            return _with_ghosts(plains, pairs - ghosts, ghosts)
+            return _with_ghosts(plains, pairs - ghosts, ghosts, self._options.chain)
         used = full - min(pairs, full - 1)
         if used % 2 == 0 and waiting and (plains - used) * (full - 1) < pairs + waiting:
             return None  # every later LUT of the tree wants a plain bit too
@@ -261,9 +265,9 @@ class Column:
         return [self._luts.lut(pair.ghost.table, pair.ghost.literals), pair.ghost.node]
 
 
-def _with_ghosts(plains: int, solid: int, ghosts: int) -> Shape:
+def _with_ghosts(plains: int, solid: int, ghosts: int, chain: int) -> Shape:
     """At k = 4: the merge (1, 3) has no room for its second pair's ghost."""
-    if plains >= 3 and CHAIN * (plains - 2) > solid + ghosts:
+    if plains >= 3 and chain * (plains - 2) > solid + ghosts:
         return Shape(3, 1)
     if solid and solid + ghosts >= 3:
         return Shape(1, 3)

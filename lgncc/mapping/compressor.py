@@ -8,11 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
-from lgncc.mapping.column import PLAIN_EVERY, Column
+from lgncc.mapping.column import Column
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.merge import Start, exclusive_or
+from lgncc.mapping.options import MappingOptions
 from lgncc.mapping.signals import Book, Carry, Ghost, Leaf, Pair, Plain, Term
 
 
@@ -48,7 +49,12 @@ class Words:
 
 
 def compress(
-    form: NormalForm, leaves: Leaves, level: Ids, luts: LutWriter, ledger: Ledger
+    form: NormalForm,
+    leaves: Leaves,
+    level: Ids,
+    luts: LutWriter,
+    ledger: Ledger,
+    options: MappingOptions,
 ) -> Words:
     """Write the compressors of every class. level: int32 (nodes,), of the network's nodes."""
     words = Words(form)
@@ -60,7 +66,7 @@ def compress(
             last = column + 1 == form.width
             place = (klass, column)
             own = columns[klass][column]
-            bit, arrived = _column(arrived, own, one, place, last, luts, ledger, words)
+            bit, arrived = _column(arrived, own, one, place, last, luts, ledger, words, options)
             if bit is not None:
                 words.bit[klass, column] = bit.bit
                 words.literal[klass, column] = bit.literal
@@ -109,6 +115,7 @@ def _column(
     luts: LutWriter,
     ledger: Ledger,
     words: Words,
+    options: MappingOptions,
 ) -> tuple[Plain | None, list[Plain | Pair]]:
     """Reduce a column of what came from below and its own leaves; returns its bit of the word and
     the signals that it sends up, none from the last one."""
@@ -117,7 +124,7 @@ def _column(
     start: Start = "bit"
     constant = -1
     sent: list[Plain | Pair] = []
-    work = Column(luts, ledger, klass, column)
+    work = Column(luts, ledger, options, klass, column)
     leaves = [term for term in own if isinstance(term, Leaf)]
     arrived = arrived + [term for term in own if isinstance(term, Plain)]
     if one:
@@ -136,7 +143,7 @@ def _column(
         start = "zero"
     bit = work.reduce(arrived, leaves, start, constant)
     if not last:
-        sent += _send(work.carries, work.books, place, luts, ledger)
+        sent += _send(work.carries, work.books, place, luts, ledger, options.plain_every)
     for book in work.books:
         ledger.block(*book)
     return bit, sent
@@ -166,6 +173,7 @@ def _send(
     place: tuple[int, int],
     luts: LutWriter,
     ledger: Ledger,
+    plain_every: int,
 ) -> list[Plain | Pair]:
     """Write the carries. One with a free input takes in a plain bit w of the next column and so
     makes a pair (w, w ^ carry) of both. A few bits stay plain: they start the chains of that
@@ -176,7 +184,7 @@ def _send(
     for index, carry in enumerate(sorted(carries, key=lambda c: c.level)):
         room = len(carry.literals) < luts.k
         book = books[carry.book]
-        if room and len(plains) > index // PLAIN_EVERY:
+        if room and len(plains) > index // plain_every:
             w = plains.pop()
             table = exclusive_or(carry.table, len(carry.literals))
             node = luts.lut(table, (*carry.literals, w.literal & ~1))

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 
 from lgncc.arrays import Ids
@@ -19,6 +21,25 @@ def front_gates(model: LogicModel) -> tuple[Netlist, Ids]:
     node = place_network(builder, model)
     next_state = node[model.netlist.next_state]
     return builder.finish((), next_state=next_state, reset=model.netlist.reset), node
+
+
+def reordered(front: Netlist, node: Ids, seed: int) -> tuple[Netlist, Ids]:
+    """The same without outputs, its gates of each level in another order; and `node`, ids of
+    `front`, as ids of that. Seed 0: as it is."""
+    if not seed:
+        return front, node
+    place = np.random.default_rng(seed).permutation(front.n_gates)
+    order = np.lexsort((place, front.level[front.first_gate :])) + front.first_gate
+    renamed = np.arange(front.n_nodes, dtype=np.int32)
+    renamed[order] = np.arange(front.first_gate, front.n_nodes)
+    own = order - front.first_gate
+    moved = replace(
+        front,
+        fanin=renamed[front.fanin[own]],
+        table=front.table[own],
+        next_state=renamed[front.next_state],
+    )
+    return moved, renamed[node]
 
 
 def place_network(builder: NetlistBuilder, model: LogicModel) -> Ids:

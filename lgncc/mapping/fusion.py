@@ -20,7 +20,6 @@ from lgncc.netlist import Netlist
 from lgncc.passes.dead import RemoveDead
 
 SIGNATURE_WORDS = 32  # 2,048 random samples tell nodes apart well enough for a choice
-ENOUGH_READERS = 2
 
 
 def absorbable_gates(front: Netlist, node: Ids, known: Known, *, read_too: bool) -> Bits:
@@ -114,8 +113,8 @@ class Known:
     read: Bits
 
 
-def extend(front: Netlist, node: Ids, built: Bits) -> Bits:
-    """`built` and every node that the gates of several terms lack, where most lack it first.
+def extend(front: Netlist, node: Ids, built: Bits, readers: int) -> Bits:
+    """`built` and every node that the gates of so many terms lack, where most lack it first.
 
     It costs a LUT. It saves two thirds of a LUT a gate, whose other fanin is there.
     """
@@ -127,7 +126,7 @@ def extend(front: Netlist, node: Ids, built: Bits) -> Bits:
         lacking = np.where(ready[:, 0], fanin[:, 1], fanin[:, 0])[ready.sum(axis=1) == 1]
         count = np.bincount(lacking, minlength=front.n_nodes)
         most = int(count.max(initial=0))
-        if most < ENOUGH_READERS:
+        if most < readers:
             return built
         built |= count == most
 

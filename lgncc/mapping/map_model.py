@@ -13,16 +13,17 @@ import numpy.typing as npt
 from lgncc.arrays import Bits, Ids, Integers
 from lgncc.builder import NetlistBuilder, to_two_input
 from lgncc.gates import NOT_A
-from lgncc.mapping.abc import AREA, map_luts
+from lgncc.mapping.abc import map_luts
 from lgncc.mapping.argmax import argmax_gates
 from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
-from lgncc.mapping.front import front_gates
+from lgncc.mapping.front import front_gates, reordered
 from lgncc.mapping.full_adders import sum_gates
 from lgncc.mapping.fusion import absorbable_gates, extend, known_nodes, map_leaves
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
+from lgncc.mapping.options import MappingOptions
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
@@ -31,38 +32,27 @@ ATTEMPTS = 5
 WORTH_GATES = 200_000  # gates to map in all attempts together, unless one has more
 
 
-@dataclass(frozen=True)
-class MappingOptions:
-    """readout: compressors with a certificate, or `plain` full-adder trees mapped by ABC with all
-    the rest, which have none; script: ABC commands for what is mapped as gates; attempts: how many
-    ways of fusing readout and network are tried, fewer for large networks unless given."""
-
-    readout: Literal["compressors", "plain"] = "compressors"
-    script: str = AREA
-    attempts: int | None = None
-
-
 def map_model(
     model: LogicModel, k: Literal[4, 6] = 4, options: MappingOptions | None = None
 ) -> MappedDesign:
     """Encoder, network, readout and argmax as LUTs of k inputs; see MappedDesign."""
     options = options or MappingOptions()
     model = replace(model, netlist=to_two_input(model.netlist))
-    front, node = front_gates(model)
+    front, node = reordered(*front_gates(model), options.gate_order)
     if model.readout.kind == "bits":
         gates = replace(front, outputs=node[model.netlist.outputs])
         luts = map_luts(gates, k, script=options.script)
         return MappedDesign(model, luts, _parts(model, luts, luts), None, None)
     form = normal_form(model)
     if options.readout == "plain":
-        luts = map_luts(_plain_gates(model, front, node, form), k, script=options.script)
+        luts = map_luts(_plain_gates(model, front, node, form, options), k, script=options.script)
         return MappedDesign(model, luts, _parts(model, luts, luts), form, None)
     attempts = options.attempts or max(1, min(ATTEMPTS, WORTH_GATES // max(front.n_gates, 1)))
-    designs = islice(_attempts(form, front, node, k, options.script), attempts)
+    designs = islice(_attempts(form, front, node, k, options), attempts)
     best = min(designs, key=lambda design: design.writer.n_nodes)
     writer, words = best.writer, best.words
     if model.readout.kind == "class":
-        outputs = _write_argmax(writer, words.literal, options.script)
+        outputs = _write_argmax(writer, words.literal, options)
     else:
         outputs = [_as_node(writer, int(one)) for one in words.literal.reshape(-1)]
     luts = _complete(best.network, writer, outputs)
@@ -82,7 +72,7 @@ class _Attempt:
 
 
 def _attempts(
-    form: NormalForm, front: Netlist, node: Ids, k: int, script: str
+    form: NormalForm, front: Netlist, node: Ids, k: int, options: MappingOptions
 ) -> Iterator[_Attempt]:
     """Designs that differ in what the readout takes in of the last layer: what ABC leaves for it;
     and, with and without those that are read elsewhere too, gates of what was built for an
@@ -90,9 +80,9 @@ def _attempts(
     terms = node[form.node]
 
     def attempt(absorbable: Bits) -> _Attempt:
-        network, leaves = map_leaves(form, front, terms, absorbable, k, script)
+        network, leaves = map_leaves(form, front, terms, absorbable, k, options.script)
         writer, ledger = LutWriter(network), Ledger()
-        words = compress(form, leaves, network.level, writer, ledger)
+        words = compress(form, leaves, network.level, writer, ledger, options)
         return _Attempt(network, int((~leaves.absorbed).sum()), writer, ledger, words)
 
     first = attempt(np.zeros(len(terms), np.bool_))
@@ -102,11 +92,13 @@ def _attempts(
         made = attempt(absorbable_gates(front, terms, found, read_too=read_too))
         yield made
         known = known_nodes(front, made.network, made.n_leaves)
-        extended = replace(known, built=extend(front, terms, known.built))
+        extended = replace(known, built=extend(front, terms, known.built, options.extend_readers))
         yield attempt(absorbable_gates(front, terms, extended, read_too=read_too))
 
 
-def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm) -> Netlist:
+def _plain_gates(
+    model: LogicModel, front: Netlist, node: Ids, form: NormalForm, options: MappingOptions
+) -> Netlist:
     """The whole design as gates, with full-adder trees."""
     builder = NetlistBuilder(front.n_inputs, front.n_state)
     if front.n_gates:
@@ -114,21 +106,22 @@ def _plain_gates(model: LogicModel, front: Netlist, node: Ids, form: NormalForm)
     bits = node[form.node]
     bits[form.inverted] = builder.gates(NOT_A, bits[form.inverted], 0)
     words = sum_gates(builder, form, bits)
-    index = argmax_gates(builder, words) if model.readout.kind == "class" else words.reshape(-1)
+    is_class, few = model.readout.kind == "class", options.argmax_few
+    index = argmax_gates(builder, words, few) if is_class else words.reshape(-1)
     outputs = index if len(index) else np.zeros(1, np.int32)
     return builder.finish(outputs, next_state=front.next_state, reset=front.reset)
 
 
-def _write_argmax(writer: LutWriter, words: Integers, script: str) -> list[int]:
+def _write_argmax(writer: LutWriter, words: Integers, options: MappingOptions) -> list[int]:
     """The nodes of the class; a class alone is one bit that is always 0."""
     real = words > 3  # below are the constants 0, 1 and their complements
     builder = NetlistBuilder(int(real.sum()))
     nodes = (words >> 1 ^ words & 1).astype(np.int32)
     nodes[real] = builder.inputs
-    index = argmax_gates(builder, nodes)
+    index = argmax_gates(builder, nodes, options.argmax_few)
     if not len(index):
         return [0]
-    mapped = map_luts(builder.finish(index), writer.k, script=script)
+    mapped = map_luts(builder.finish(index), writer.k, script=options.script)
     literals = [0, 2, *words[real].tolist()]
     for table, fanin in zip(mapped.table.tolist(), mapped.fanin.tolist(), strict=True):
         literals.append(2 * writer.lut(table, [literals[f] for f in fanin]))

@@ -34,7 +34,7 @@ from lgncc.emit.core import core_verilog
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.golden import Simulator, pack, unpack
-from lgncc.mapping.map_model import MappingOptions, map_model
+from lgncc.mapping import MappingOptions, map_model
 from lgncc.mapping.serial import map_serial
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.verify.equivalence import check_equal, differ_on_random

@@ -1,0 +1,96 @@
+"""MappingOptions: every choice that the mapper leaves open; -O3 searches among them.
+
+Whatever they are, the design answers as the model does and is proved like any other. The defaults
+are what -O2 takes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, fields
+from typing import Any, Literal
+
+import numpy as np
+
+from lgncc.arrays import Integers
+from lgncc.errors import InputError
+from lgncc.mapping.abc import AREA
+
+READOUTS = ("compressors", "plain")
+
+
+@dataclass(frozen=True)
+class MappingOptions:
+    """readout: compressors with a certificate, or `plain` full-adder trees mapped by ABC with all
+    the rest, which have none.
+    script: ABC commands for what is mapped as gates.
+    attempts: how many ways of fusing readout and network are tried; None: fewer for large networks.
+    gate_order: seed of the order in which ABC meets the gates; 0: as they come.
+    extend_readers: gates of terms for which a node that they lack is built, to absorb them.
+    leaf_orders: of each class, the seed of the order in which its leaves are grouped; 0, and for
+        the classes left out: as they come.
+    plain_every: bits of a column for one that stays plain. Fewer make deeper designs, each costs a
+        sixth of a LUT at k = 4.
+    chain: pairs for a plain bit, above which plain bits are not spent on less than two pairs.
+    argmax_few: words left from when on comparisons are made for speed.
+    """
+
+    readout: Literal["compressors", "plain"] = "compressors"
+    script: str = AREA
+    attempts: int | None = None
+    gate_order: int = 0
+    extend_readers: int = 2
+    leaf_orders: tuple[int, ...] = ()
+    plain_every: int = 16
+    chain: int = 4
+    argmax_few: int = 3
+
+    def __post_init__(self) -> None:
+        lowest = {
+            "gate_order": 0,
+            "extend_readers": 1,
+            "plain_every": 1,
+            "chain": 1,
+            "argmax_few": 0,
+        }
+        wrong = [name for name, least in lowest.items() if getattr(self, name) < least]
+        wrong += ["readout"] if self.readout not in READOUTS else []
+        wrong += ["attempts"] if self.attempts is not None and self.attempts < 1 else []
+        wrong += ["leaf_orders"] if min(self.leaf_orders, default=0) < 0 else []
+        if wrong:
+            said = ", ".join(f"{name} = {getattr(self, name)!r}" for name in wrong)
+            raise InputError(f"mapping options: out of range: {said}")
+
+    def to_dict(self) -> dict[str, Any]:
+        """What is not at its default, as JSON has it."""
+        default = MappingOptions()
+        return {
+            name: list(value) if isinstance(value, tuple) else value
+            for name, value in asdict(self).items()
+            if value != getattr(default, name)
+        }
+
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> MappingOptions:
+        """Raises InputError where a key or a value is none of ours."""
+        default = cls()
+        unknown = set(found) - {field.name for field in fields(cls)}
+        if unknown:
+            raise InputError(f"mapping options: unknown: {', '.join(sorted(unknown))}")
+        values: dict[str, Any] = {
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in found.items()
+        }
+        for name, value in values.items():
+            kind = int if name == "attempts" else type(getattr(default, name))
+            items = value if isinstance(value, tuple) else ()
+            if type(value) is not kind or any(type(item) is not int for item in items):
+                raise InputError(f"mapping options: {name} = {value!r} is not of its type")
+        return cls(**values)
+
+    def leaf_order(self, klass: int, column: int, count: int) -> Integers:
+        """int64 (count,): the order of so many leaves of a class and column."""
+        seed = self.leaf_orders[klass] if klass < len(self.leaf_orders) else 0
+        if not seed:
+            return np.arange(count)
+        return np.random.default_rng((seed, klass, column)).permutation(count)
