@@ -26,12 +26,13 @@ Request = StructLayout({"seq": 8, "infer": 1, "code": range(max(ErrorCode) + 1),
 
 
 class RequestReceiver(Component):
-    """Frames to requests; the payload of INFER stays in `vector`. A byte takes eight cycles.
+    """Frames to requests; the payload of INFER leaves bit by bit. A byte takes eight cycles.
 
     Ports: `i`: In(stream of CheckedToken); `request`: Out(stream of Request), not taking further
-    tokens until it is accepted; `vector`: Out(8 * in_bytes), the payload, first byte lowest,
-    stable from its request until the next INFER frame's payload; `held`: In(1), `vector`
-    is still wanted: a payload byte arriving now is an overrun and is not written.
+    tokens until it is accepted; `begin`: Out(1), a frame begins; `bit`, `shift`: Out(1), the
+    payload's next bit, the lowest of the first byte first, is there; `busy`: In(1), no bit may come
+    now; `held`: In(1), the last payload is still wanted: a payload byte arriving now
+    is an overrun and is not passed on. Of a good request all bits have come, of another some.
     """
 
     def __init__(self, in_bytes: int, build_id: bytes) -> None:
@@ -41,7 +42,10 @@ class RequestReceiver(Component):
             {
                 "i": In(stream.Signature(CheckedToken)),
                 "request": Out(stream.Signature(Request)),
-                "vector": Out(8 * in_bytes),
+                "begin": Out(1),
+                "bit": Out(1),
+                "shift": Out(1),
+                "busy": In(1),
                 "held": In(1),
             }
         )
@@ -58,18 +62,18 @@ class RequestReceiver(Component):
         infer = Signal(reset_less=True)
         seq = Signal(8)
         code = Signal(Request["code"].shape)
-        bit = Signal(3)  # of the byte, the lowest first
+        place = Signal(3)  # in the byte, of the bit that is worked on; the lowest first
         index = Signal(range(max(self.in_bytes, CRC.size)), reset_less=True)
         token, data = self.i.payload, self.i.payload.data
         is_request = state == self.State.REQUEST
         m.submodules.crc = crc = Checksum()
         m.d.comb += [
             # While a request waits, the ENDs with which a host paces itself pass by.
-            self.i.ready.eq(Mux(is_request, token.end & ~token.bad, token.end | (bit == 7))),
+            self.i.ready.eq(Mux(is_request, token.end & ~token.bad, token.end | byte)),
             end.eq(self.i.valid & ~is_request & token.end),
-            cycle.eq(self.i.valid & ~is_request & ~token.end),
-            first.eq(cycle & (bit == 0)),
-            byte.eq(cycle & (bit == 7)),
+            cycle.eq(self.i.valid & ~is_request & ~token.end & ~self.busy),
+            first.eq(cycle & (place == 0)),
+            byte.eq(cycle & (place == 7)),
             self.request.valid.eq(is_request),
             self.request.payload.seq.eq(seq),
             self.request.payload.infer.eq(infer),
@@ -86,9 +90,10 @@ class RequestReceiver(Component):
             ),
             crc.shift.eq(cycle),
             crc.fold.eq(state != self.State.CRC),
-            crc.bit.eq(data.bit_select(bit, 1)),
+            crc.bit.eq(data.bit_select(place, 1)),
         ]
-        m.d.sync += bit.eq(Mux(cycle, bit + 1, 0))
+        with m.If(cycle):
+            m.d.sync += place.eq(place + 1)
 
         # What `data` means if it is a byte: the code of its fault, and the next state.
         length = Mux(infer, self.in_bytes, 0)
@@ -136,11 +141,12 @@ class RequestReceiver(Component):
         with m.If(self.request.valid & self.request.ready):
             m.d.sync += [state.eq(self.State.TYPE), seq.eq(0), code.eq(0)]
 
-        vector = Signal(8 * self.in_bytes, reset_less=True)
-        m.d.comb += self.vector.eq(vector)
         overrun = first & self.held  # `code` says so from the next cycle on
-        with m.If(cycle & (state == self.State.PAYLOAD) & (code == 0) & ~overrun):
-            m.d.sync += vector.eq(Cat(vector[1:], crc.bit))
+        m.d.comb += [
+            self.begin.eq(crc.load),
+            self.bit.eq(crc.bit),
+            self.shift.eq(cycle & (state == self.State.PAYLOAD) & (code == 0) & ~overrun),
+        ]
         return m
 
     def _crc_differs(self, crc: Any) -> Any:

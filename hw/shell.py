@@ -1,13 +1,13 @@
 """Shell: a core behind a UART, speaking the link protocol.
 
-    rx ─ uart_rx ─ slip_rx ─ link_rx ──vector──▶ core.i
-                                │                core.o
-                             request               │
-                                └───▶ link_tx ◀────┘
-    tx ◀ uart_tx ◀ slip_tx ◀────────────┘
+    rx ─ uart_rx ─ slip_rx ─ link_rx ─ bits ─▶ received ─▶ core.i
+                                │                          core.o
+                             request                         │
+                                └────────▶ link_tx ◀─────────┘
+    tx ◀ uart_tx ◀ slip_tx ◀─────────────────┘
 
 One request is in flight; the next frame may arrive while its response is sent, and waits in
-`link_rx` until then. The receive buffer is also the core's input register: it keeps its value
+`link_rx` until then. What is received is also the core's input register: it keeps its value
 until the core takes it.
 """
 
@@ -20,6 +20,7 @@ from amaranth.lib.wiring import Component, In, Out, connect
 
 from lgncc.host.frames import PROTOCOL_VERSION, Ident, bytes_for
 from lgncc.hw.link import RequestReceiver, ResponseTransmitter
+from lgncc.hw.received import BitRegister
 from lgncc.hw.slip import SLIPDecoder, SLIPEncoder
 from lgncc.hw.uart import UARTReceiver, UARTTransmitter
 
@@ -52,6 +53,7 @@ class Shell(Component):
         m.submodules.uart_rx = uart_rx = UARTReceiver(self.divisor)
         m.submodules.slip_rx = slip_rx = SLIPDecoder()
         m.submodules.link_rx = link_rx = RequestReceiver(bytes_for(self.in_width), self.build_id)
+        m.submodules.received = received = BitRegister(8 * bytes_for(self.in_width))
         m.submodules.core = core = self.core
         m.submodules.link_tx = link_tx = ResponseTransmitter(self.out_width, self.ident)
         m.submodules.slip_tx = slip_tx = SLIPEncoder()
@@ -75,7 +77,9 @@ class Shell(Component):
             self.tx.eq(uart_tx.tx),
             slip_rx.lost.eq(uart_rx.error | uart_rx.overflow),
             link_rx.held.eq(waiting),
-            core.i.payload.eq(link_rx.vector[: self.in_width]),
+            received.bit.eq(link_rx.bit),
+            received.shift.eq(link_rx.shift),
+            core.i.payload.eq(received.vector[: self.in_width]),
             core.i.valid.eq(waiting),
         ]
         result = link_tx.result

@@ -5,13 +5,14 @@ from __future__ import annotations
 import zlib
 
 import pytest
-from amaranth.hdl import Const
+from amaranth.hdl import Const, Module
 from amaranth.sim import Simulator
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgncc.host.frames import Decoder, ErrorCode, Frame, FrameType, checksum, encode
 from lgncc.hw.link import RequestReceiver, ResponseTransmitter
+from lgncc.hw.received import BitRegister
 
 IN_BYTES = 3
 
@@ -37,7 +38,10 @@ def receive(frames, *, stalls=(0,), held=0, bad=()):
 
     Of accepted frames the CRC register is compared with zlib's.
     """
-    dut = RequestReceiver(IN_BYTES, BUILD_ID)
+    dut = Module()
+    dut.submodules.receiver = receiver = RequestReceiver(IN_BYTES, BUILD_ID)
+    dut.submodules.received = received = BitRegister(8 * IN_BYTES)
+    dut.d.comb += [received.bit.eq(receiver.bit), received.shift.eq(receiver.shift)]
     requests = []
     tokens = []
     for i, wire in enumerate(frames):
@@ -45,20 +49,23 @@ def receive(frames, *, stalls=(0,), held=0, bad=()):
         tokens.append({"data": 0xC0, "end": 1, "bad": int(i in bad)})
 
     async def feed(ctx):
-        ctx.set(dut.held, held)
+        ctx.set(receiver.held, held)
         for i, token in enumerate(tokens):
-            ctx.set(dut.i.valid, 0)
+            ctx.set(receiver.i.valid, 0)
             await pause(ctx, stalls[i % len(stalls)])
-            ctx.set(dut.i.valid, 1)
-            ctx.set(dut.i.payload, token)
-            await ctx.tick().until(dut.i.ready)
-        ctx.set(dut.i.valid, 0)
+            ctx.set(receiver.i.valid, 1)
+            ctx.set(receiver.i.payload, token)
+            await ctx.tick().until(receiver.i.ready)
+        ctx.set(receiver.i.valid, 0)
 
     async def drain(ctx):
         for i in range(30 * len(tokens) + 20):
-            ctx.set(dut.request.ready, int(stalls == (0,) or i % 3 == 0))
+            ctx.set(receiver.request.ready, int(stalls == (0,) or i % 3 == 0))
             *_, valid, ready, request, vector = await ctx.tick().sample(
-                dut.request.valid, dut.request.ready, dut.request.payload, dut.vector
+                receiver.request.valid,
+                receiver.request.ready,
+                receiver.request.payload,
+                received.vector,
             )
             if valid and ready:
                 assert request.infer in (0, 1)
