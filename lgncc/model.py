@@ -143,3 +143,9 @@ class LogicModel:
         outputs, positions = len(self.netlist.outputs), self.readout.output
         if len(positions) and not 0 <= positions.min() <= positions.max() < outputs:
             raise InputError(f"model: the readout names an output outside 0 to {outputs - 1}")
+
+    @property
+    def step_width(self) -> int:
+        """Bits of a step's input: the features packed and, with state, `first` above them, which
+        is 1 where a sequence begins."""
+        return self.encoder.input_width + (self.netlist.n_state > 0)

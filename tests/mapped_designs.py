@@ -138,11 +138,13 @@ def look(table, a, b):
 
 def map_plainly(model, rng, tie_to_last=False):
     """A MappedDesign of the model; rng decides which compressors are used where."""
-    n_sources = model.encoder.input_width + model.netlist.n_state
-    luts = Luts(n_sources)
-    sources = encode(luts, model.encoder)
-    sources += range(2 + model.encoder.input_width, 2 + n_sources)
     netlist, readout = model.netlist, model.readout
+    first = 2 + model.encoder.input_width  # of a sequence, where there is state
+    state = range(first + 1, first + 1 + netlist.n_state) if netlist.n_state else ()
+    luts = Luts(model.encoder.input_width + bool(state) + len(state))
+    sources = encode(luts, model.encoder)
+    for node, reset in zip(state, netlist.reset.tolist(), strict=True):
+        sources.append(luts.lut(lambda s, f, r=reset: r if f else s, node, first))
     luts.now = PARTS.index("network")
 
     last = set()  # gates that only the readout reads, of gates, may be absorbed
@@ -318,7 +320,8 @@ def argmax(luts, words, tie_to_last=False):
 
 
 def finish(model, luts, outputs, next_state, form, parts):
-    arguments = (model.encoder.input_width, outputs, next_state, model.netlist.reset)
+    n_inputs = model.encoder.input_width + bool(next_state)
+    arguments = (n_inputs, outputs, next_state, model.netlist.reset)
     netlist = luts.netlist(luts.real, *arguments)
     compression = None
     if parts is not None:

@@ -128,10 +128,11 @@ class MappedDesign:
     """A model as LUTs, from the packed input vector to the answer.
 
     model: what is implemented, after its passes.
-    luts: k = 4 or 6. Inputs: the packed features, feature 0 lowest (`model.encoder.input_width`
-        bits); state: the model's. Outputs: the payload of `lgncc.hw.readout`: the class, the
-        scores (class 0 lowest) or the network's outputs; next states. A gate that reads fewer than
-        k fanins repeats constant 0 in the others.
+    luts: k = 4 or 6. Inputs: the packed features, feature 0 lowest, and with state `first` above
+        them (`model.step_width` bits); state: the model's, which counts as its reset values where
+        `first` is 1, so that its registers need no reset. Outputs: the payload of
+        `lgncc.hw.readout`: the class, the scores (class 0 lowest) or the network's outputs; next
+        states. A gate that reads fewer than k fanins repeats constant 0 in the others.
     part: uint8 (n_gates,), index into PARTS of each LUT.
     form, compression: None for a readout of kind "bits".
     """

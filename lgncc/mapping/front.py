@@ -6,21 +6,28 @@ from dataclasses import replace
 
 import numpy as np
 
-from lgncc.arrays import Ids
+from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
-from lgncc.gates import AND, OR
+from lgncc.gates import A_AND_NOT_B, AND, OR
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
 
 def front_gates(model: LogicModel) -> tuple[Netlist, Ids]:
-    """Encoder and network over the packed features and the state, without outputs, and the node
-    in it of each node of the model's netlist. Takes k = 2."""
-    builder = NetlistBuilder(model.encoder.input_width, model.netlist.n_state)
-    node = place_network(builder, model)
+    """Encoder and network over the inputs and the state of a MappedDesign, without outputs, and
+    the node in it of each node of the model's netlist. Takes k = 2."""
+    builder = NetlistBuilder(model.step_width, model.netlist.n_state)
+    node = place_network(builder, model, _begun(builder, model.netlist.reset))
     next_state = node[model.netlist.next_state]
     return builder.finish((), next_state=next_state, reset=model.netlist.reset), node
+
+
+def _begun(builder: NetlistBuilder, reset: Bits) -> Ids:
+    """The state as the network sees it: its reset values where `first`, the last input, is 1."""
+    if not len(reset):
+        return builder.state
+    return builder.gates(np.where(reset, OR, A_AND_NOT_B), builder.state, builder.inputs[-1])
 
 
 def reordered(front: Netlist, node: Ids, seed: int) -> tuple[Netlist, Ids]:
@@ -42,13 +49,13 @@ def reordered(front: Netlist, node: Ids, seed: int) -> tuple[Netlist, Ids]:
     return moved, renamed[node]
 
 
-def place_network(builder: NetlistBuilder, model: LogicModel) -> Ids:
-    """Append encoder and network to a builder whose first inputs are the packed features and
-    whose first states are the model's; the node in it of each node of the model's netlist."""
+def place_network(builder: NetlistBuilder, model: LogicModel, state: Ids) -> Ids:
+    """Append encoder and network to a builder whose first inputs are the packed features; the node
+    in it of each node of the model's netlist. `state`: the nodes (n_state,) of its state."""
     netlist = model.netlist
     bits = encoder_gates(builder, model.encoder)
     own = np.arange(builder.next_id, builder.next_id + netlist.n_gates)
-    node = np.concatenate([[0, 1], bits, builder.state[: netlist.n_state], own]).astype(np.int32)
+    node = np.concatenate([[0, 1], bits, state, own]).astype(np.int32)
     if netlist.n_gates:
         fanin = node[netlist.fanin]
         builder.gates(netlist.table, fanin[:, 0], fanin[:, 1])

@@ -153,7 +153,7 @@ def _parts(model: LogicModel, network: Netlist, luts: Netlist) -> npt.NDArray[np
         return part
     feature = np.full(network.n_nodes, -2, np.int64)  # -1: none, -2: several
     feature[:2] = -1
-    feature[2 : network.first_state] = np.repeat(np.arange(encoder.n_features), encoder.bits)
+    feature[2 : 2 + encoder.input_width] = np.repeat(np.arange(encoder.n_features), encoder.bits)
     for ids in network.by_level():
         seen = feature[network.fanin[ids - network.first_gate]]
         highest = seen.max(axis=1)

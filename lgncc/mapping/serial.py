@@ -78,7 +78,7 @@ def map_serial(model: LogicModel, bits_a_cycle: int, k: int = 4) -> SerialDesign
 
     builder = NetlistBuilder(model.encoder.input_width + 1, int(exists.sum()))
     load = int(builder.inputs[-1])
-    node = place_network(builder, model)
+    node = place_network(builder, model, builder.state[:0])  # without state
     value = np.zeros(len(exists), np.int32)
     value[place] = node[form.node]
     term = place[form.inverted]

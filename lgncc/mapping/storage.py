@@ -84,7 +84,7 @@ def load_design(path: Path) -> MappedDesign:
     with damage_reported(path):
         model = unpack_model(header["model"], {name: arrays[f"model.{name}"] for name in ARRAYS})
         of_luts: dict[str, Any] = {name[5:]: arrays[name] for name in _LUTS}
-        luts = Netlist(n_inputs=model.encoder.input_width, **of_luts)
+        luts = Netlist(n_inputs=model.step_width, **of_luts)
         if not has_readout:
             return MappedDesign(model, luts, arrays["part"], None, None)
         of_form: dict[str, Any] = {name[5:]: arrays[name] for name in _FORM}

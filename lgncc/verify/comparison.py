@@ -9,6 +9,7 @@ import numpy as np
 
 from lgncc.arrays import Bits
 from lgncc.encoder import Encoder
+from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.verify.equivalence import Equivalence, check_equal, differ_on_random
 from lgncc.verify.lemma import Lemma, RefutedError, prove
@@ -53,6 +54,15 @@ class Comparison:
             f"{what}{f', and {others} others' if others else ''}, where "
             f"{self.describe(found.counterexample)}",
         )
+
+
+def describe_step(model: LogicModel, bits: Bits) -> str:
+    """A step's input, and state bits after it, in the user's terms."""
+    if not model.netlist.n_state:
+        return describe_sample(model.encoder, bits)
+    width = model.encoder.input_width
+    begins = ", in the first step of a sequence" if bits[width] else ""
+    return describe_sample(model.encoder, np.delete(bits, width)) + begins
 
 
 def describe_sample(encoder: Encoder, bits: Bits) -> str:

@@ -25,10 +25,9 @@ def check_formed(design: MappedDesign) -> str:
     Ghosts come after all real gates, so that no gate and no output of `luts` can read one.
     """
     model, luts = design.model, design.luts
-    if luts.n_inputs != model.encoder.input_width:
+    if luts.n_inputs != model.step_width:
         raise RefutedError(
-            FORMED,
-            f"{luts.n_inputs} inputs for an input vector of {model.encoder.input_width} bits",
+            FORMED, f"{luts.n_inputs} inputs for an input vector of {model.step_width} bits"
         )
     if not np.array_equal(luts.reset, model.netlist.reset):
         raise RefutedError(FORMED, "the state's reset values are not the model's")

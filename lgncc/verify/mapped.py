@@ -19,7 +19,7 @@ from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.verify.blocks import LEMMA as BLOCKS
 from lgncc.verify.blocks import check_blocks
-from lgncc.verify.comparison import Comparison, describe_sample
+from lgncc.verify.comparison import Comparison, describe_step
 from lgncc.verify.consumption import CONSUMED, FORMED, check_consumption, check_formed
 from lgncc.verify.lemma import Proof, RefutedError, prove
 from lgncc.verify.models import prove_same_model
@@ -28,7 +28,7 @@ from lgncc.verify.normal_form import check_normal_form
 from lgncc.verify.reference import (
     append_argmax,
     append_cone,
-    append_model,
+    append_step,
     complement_where,
     exclusive_or,
     source_ids,
@@ -82,14 +82,14 @@ def compare_outputs(design: MappedDesign) -> Comparison:
             OUTPUTS, f"{len(luts.outputs)} outputs for {len(model.netlist.outputs)} of the model"
         )
     builder = NetlistBuilder(luts.n_inputs, luts.n_state)
-    roots = append_model(builder, model.encoder, model.netlist, model.netlist.roots)
+    roots = append_step(builder, model, model.netlist.roots)
     ours = NetlistBuilder(luts.n_inputs, luts.n_state)
     return Comparison(
         OUTPUTS,
         _finish(builder, roots),
         _finish(ours, _append_from_sources(ours, luts, luts.roots)),
         lambda root: _root_name(model.netlist, root),
-        lambda found: describe_sample(model.encoder, found),
+        lambda found: describe_step(model, found),
         f"{len(luts.roots):,} outputs and next states by ABC",
     )
 
@@ -105,7 +105,7 @@ def compare_leaves(design: MappedDesign, form: NormalForm, compression: Compress
     )
     node, inverted, leaf = wanted.T
     roots = np.concatenate([node.astype(np.int32), model.netlist.next_state])
-    roots = append_model(builder, model.encoder, model.netlist, roots)
+    roots = append_step(builder, model, roots)
     reference = complement_where(builder, roots[: len(leaf)], inverted.astype(np.bool_))
     reference = np.concatenate([reference, roots[len(leaf) :]])
 
@@ -128,7 +128,7 @@ def compare_leaves(design: MappedDesign, form: NormalForm, compression: Compress
         _finish(builder, reference),
         _finish(ours, np.concatenate([bits, next_state])),
         name,
-        lambda found: describe_sample(model.encoder, found),
+        lambda found: describe_step(model, found),
         f"{len(form.node):,} terms and {len(next_state):,} next states by ABC",
     )
 

@@ -12,6 +12,7 @@ from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
 from lgncc.gates import A_AND_NOT_B, A_OR_NOT_B, AND, NOT_A, OR, XOR
+from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
 
@@ -98,6 +99,19 @@ def append_model(builder: NetlistBuilder, encoder: Encoder, netlist: Netlist, ro
     """The nodes `roots` of a model's netlist, of packed inputs and state: ids in the builder."""
     network_inputs = append_encoder(builder, encoder, builder.inputs)
     known_as = np.concatenate([network_inputs, builder.state])
+    return append_cone(builder, netlist, roots, source_ids(netlist), known_as)
+
+
+def append_step(builder: NetlistBuilder, model: LogicModel, roots: Ids) -> Ids:
+    """The nodes `roots` of a model's netlist, of a step's input and the state, which counts as its
+    reset values where `first`, the highest input, is 1: ids in the builder."""
+    netlist, state = model.netlist, builder.state
+    features, first = np.split(builder.inputs, [model.encoder.input_width])
+    if netlist.n_state:
+        begins = np.repeat(first, netlist.n_state)
+        reset = netlist.reset.astype(np.int32)  # nodes 0 and 1
+        state = _select(builder, begins, reset[:, None], state[:, None])[:, 0]
+    known_as = np.concatenate([append_encoder(builder, model.encoder, features), state])
     return append_cone(builder, netlist, roots, source_ids(netlist), known_as)
 
 

@@ -55,10 +55,13 @@ def test_small_models_answer_as_defined(data, k):
     assert luts.k == k
     for features in data.draw(feature_integers(model.encoder, 4)):
         state = data.draw(st.lists(st.integers(0, 1), min_size=luts.n_state, max_size=luts.n_state))
-        found = naive.evaluate(
-            luts.n_inputs, luts.fanin, luts.table, luts.outputs, packed(model, features), state
-        )
-        assert found == naive_payload(model, features, state)
+        inputs, before = packed(model, features), state
+        if state:
+            first = data.draw(st.booleans())
+            inputs, before = [*inputs, first], model.netlist.reset.tolist() if first else state
+        columns = (luts.n_inputs, luts.fanin, luts.table)
+        found = naive.evaluate(*columns, luts.outputs, inputs, state)
+        assert found == naive_payload(model, features, before)
 
 
 @settings(deadline=None, max_examples=15)

@@ -47,6 +47,9 @@ def features_of(encoder, packed):
 def true_answer(model, packed, state):
     """Payload and next states of one sample, by the definitions alone."""
     encoder, netlist, readout = model.encoder, model.netlist, model.readout
+    if netlist.n_state:
+        *packed, first = packed
+        state = netlist.reset.tolist() if first else state
     inputs = naive.thermometer(
         features_of(encoder, packed), encoder.feature.tolist(), encoder.threshold.tolist()
     )
@@ -314,6 +317,28 @@ def test_a_wrong_next_state_is_refuted(kind, lemma):
     assert found == lemma
     assert "next state 0 is wrong" in text
     assert "and the state bits at 1: [" in text
+
+
+@pytest.mark.parametrize("kind", ["class", "bits"])
+@pytest.mark.parametrize("reset", [(False, False), (True, True)])
+def test_luts_that_begin_from_another_reset_value_are_refuted(kind, reset):
+    right = counter(kind)
+    other = replace(right, netlist=replace(right.netlist, reset=reset))
+    made = map_plainly(other, np.random.default_rng(0))
+    wrong = replace(made, model=right, luts=replace(made.luts, reset=right.netlist.reset))
+    if kind == "class":
+        extended = replace(made.compression.extended, reset=right.netlist.reset)
+        wrong = replace(wrong, compression=replace(made.compression, extended=extended))
+    _, text = refuted(wrong)
+    assert "in the first step of a sequence" in text
+
+
+def test_luts_that_ignore_where_a_sequence_begins_are_refuted():
+    design = map_plainly(counter(), np.random.default_rng(0))
+    fanin = design.luts.fanin.copy()
+    fanin[fanin == 3] = 0  # input 1
+    _, text = refuted(with_luts(design, fanin=fanin))
+    assert "in the first step of a sequence" in text
 
 
 def test_changed_reset_values_are_refuted():
