@@ -1,7 +1,7 @@
 # amaranth: UnusedElaboratable=no
 """FoldedCore: a gate processor, a LogicModel as a program that it runs.
 
-    i ─▶ shift register ─▶ comparator ─┐                    ┌─▶ count ─▶ best ─▶ o
+    i ─▶ features, in turn ─▶ compare ─┐                    ┌─▶ count ─▶ best ─▶ o
                                        ├─▶ node memory ─▶ gate
            program memory ─▶ decode ───┘        ▲           │
                                                 └───────────┘
@@ -16,12 +16,13 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Shape, Signal, unsigned
+from amaranth.hdl import Cat, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
+from lgncc.hw.features import FeatureRegister
 from lgncc.hw.instructions import BlockProgram, InstructionFields
 from lgncc.hw.readout import score_shape
 from lgncc.mapping.assembler import assemble, first_score
@@ -50,6 +51,9 @@ class FoldedCore(Component):
     `latency_cycles` after; a stall at `o` delays what follows. With more lanes, a batch is
     evaluated once `lanes` vectors are loaded, or when no other is waiting; a model with state
     takes one lane. Raises DesignError for a vector too wide to build.
+
+    bit_serial: for features of one bit. Of the features, `i` shows one: the first of a vector from
+    the cycle after it was accepted on, the following one after each `next`: Out(1).
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class FoldedCore(Component):
         lanes: int = 1,
         program: Program | None = None,
         memory: Any = None,
+        bit_serial: bool = False,
     ) -> None:
         if model.netlist.n_state and lanes > 1:
             raise DesignError("folded: a network with state runs in one lane")
@@ -75,13 +80,15 @@ class FoldedCore(Component):
             in_class = (readout.n_classes - 1).bit_length()
             in_scores = readout.n_classes * self.score.width
             out_width = max(in_class, 1) if readout.kind == "class" else in_scores
-        self.vector_width = model.encoder.input_width
+        self.bit_serial = bit_serial
+        self.vector_width = 1 if bit_serial else model.encoder.input_width
         in_width = self.vector_width + bool(model.netlist.n_state)
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(in_width))),
                 "o": Out(stream.Signature(unsigned(out_width))),
             }
+            | ({"next": Out(1)} if bit_serial else {})
         )
 
     @property
@@ -209,25 +216,20 @@ class FoldedCore(Component):
 
     def _features(self, m: Module, accept: Signal, op: Signal) -> tuple[Any, Any]:
         """The feature that LOAD compares, as an unsigned number; and `first`."""
-        encoder = self.model.encoder
-        width = int(encoder.bits.max(initial=1))
-        packed: list[Any] = []
-        start = 0
-        for bits, signed in zip(encoder.bits.tolist(), encoder.signed.tolist(), strict=True):
-            feature = self.i.payload[start : start + bits]
-            # Two's complement compares as unsigned once the sign bit is inverted.
-            value = Cat(feature[:-1], ~feature[-1]) if signed else feature
-            packed.append(Cat(value, Const(0, width - bits)))
-            start += bits
-        features = Signal(width * max(len(packed), 1), reset_less=True)
         first = Signal()
-        with m.If(accept):
-            m.d.sync += features.eq(Cat(packed))
-            if self.model.netlist.n_state:
+        if self.model.netlist.n_state:
+            with m.If(accept):
                 m.d.sync += first.eq(self.i.payload[-1])
-        with m.Elif(op == Op.NEXT):
-            m.d.sync += features.eq(features[width:])
-        return features[:width], first
+        if self.bit_serial:
+            m.d.comb += self.next.eq(op == Op.NEXT)
+            return self.i.payload[:1], first
+        m.submodules.encoder = features = FeatureRegister(self.model.encoder)
+        m.d.comb += [
+            features.vector.eq(self.i.payload[: self.vector_width]),
+            features.load.eq(accept),
+            features.next.eq(op == Op.NEXT),
+        ]
+        return features.feature, first
 
     def _count(
         self, m: Module, op: Signal, value: Signal, immediate: Signal, accept: Signal, answered: Any

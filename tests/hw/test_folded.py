@@ -10,6 +10,9 @@ import builds
 import naive
 import pytest
 import strategies
+from amaranth.hdl import Module, Signal
+from amaranth.lib import stream
+from amaranth.lib.wiring import Component, In, Out, connect, flipped
 from amaranth.sim import Simulator
 from cores import Drive, answer, random_samples, vectors_of
 from hypothesis import HealthCheck, given, settings
@@ -96,6 +99,41 @@ def test_a_model_with_state_goes_on_until_a_vector_is_the_first_of_a_sequence(da
         state = naive.evaluate(netlist.n_inputs, *columns, inputs, state)
     taken = Drive(FoldedCore(model)).run(vectors, cycles=1000)
     assert [payload for _, payload in taken] == expected
+
+
+class OneByOne(Component):
+    """A bit-serial core behind a register of the whole vector."""
+
+    def __init__(self, core, width):
+        self.core = core
+        super().__init__({"i": In(stream.Signature(width)), "o": Out(core.o.signature)})
+
+    def elaborate(self, platform):
+        m = Module()
+        m.submodules.core = core = self.core
+        connect(m, flipped(self.o), core.o)
+        held = Signal.like(self.i.payload)
+        m.d.comb += [
+            core.i.valid.eq(self.i.valid),
+            self.i.ready.eq(core.i.ready),
+            core.i.payload.eq(held[0]),
+        ]
+        with m.If(self.i.valid & self.i.ready):
+            m.d.sync += held.eq(self.i.payload)
+        with m.Elif(core.next):
+            m.d.sync += held.eq(held >> 1)
+        return m
+
+
+@pytest.mark.parametrize("lanes", [1, 3])
+@pytest.mark.parametrize("layers", [1, 4])
+def test_bits_may_come_one_by_one(layers, lanes):
+    model = builds.deep_model(layers=layers, width=40)
+    samples = random_samples(model, 7)
+    core = FoldedCore(model, lanes=lanes, bit_serial=True)
+    drive = Drive(OneByOne(core, model.encoder.input_width))
+    taken = drive.run(vectors_of(model, samples), cycles=5000)
+    assert [payload for _, payload in taken] == [answer(model, sample) for sample in samples]
 
 
 def test_state_and_lanes_do_not_go_together():
