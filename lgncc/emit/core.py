@@ -12,13 +12,14 @@ from lgncc.emit.luts import luts_rtlil
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.hw.core import Core
+from lgncc.hw.encoded_core import EncodedCore
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
 from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
 from lgncc.model import LogicModel
 
-AnyCore = Core | MappedCore | SerialCore | FoldedCore
+AnyCore = Core | MappedCore | SerialCore | FoldedCore | EncodedCore
 """The cores of the architectures: one interface, one contract."""
 
 
