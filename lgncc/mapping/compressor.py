@@ -37,12 +37,13 @@ class Leaves:
 
 class Words:
     """What `compress` made: literal int64 (C, width) of each word's bits, constant 0 where there
-    is none, and their logical bits (C, width), -1 there; leaf (T,) and constants as in
-    Compression."""
+    is none, their LUT levels (C, width), and their logical bits (C, width), -1 where none; leaf
+    (T,) and constants as in Compression."""
 
     def __init__(self, form: NormalForm) -> None:
         shape = (len(form.constant), form.width)
         self.literal = np.zeros(shape, np.int64)
+        self.level = np.zeros(shape, np.int64)
         self.bit = np.full(shape, -1, np.int32)
         self.leaf = np.full(len(form.node), -1, np.int32)
         self.constants: list[int] = []
@@ -70,6 +71,7 @@ def compress(
             if bit is not None:
                 words.bit[klass, column] = bit.bit
                 words.literal[klass, column] = bit.literal
+                words.level[klass, column] = bit.level
     return words
 
 

@@ -2,34 +2,30 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from lgncc.arrays import Bits, Ids, Integers
+from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder, to_two_input
 from lgncc.gates import NOT_A
-from lgncc.mapping.abc import map_luts
+from lgncc.mapping.abc import AREA, map_luts
+from lgncc.mapping.answer import FIRST_REAL, Argmax, as_node, map_argmax
 from lgncc.mapping.argmax import argmax_gates
-from lgncc.mapping.compressor import Words, compress
+from lgncc.mapping.attempts import Attempt, attempts
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
 from lgncc.mapping.front import front_gates, reordered
 from lgncc.mapping.full_adders import sum_gates
-from lgncc.mapping.fusion import absorbable_gates, extend, known_nodes, map_leaves
-from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
 from lgncc.mapping.options import MappingOptions
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
-BUFFER = 0b10
-ATTEMPTS = 5
-WORTH_GATES = 200_000  # gates to map in all attempts together, unless one has more
+PLAIN_GATES = 100_000  # gates up to which the levels of plain area mapping are worth knowing
 
 
 def map_model(
@@ -41,59 +37,85 @@ def map_model(
     front, node = reordered(*front_gates(model), options.gate_order)
     if model.readout.kind == "bits":
         gates = replace(front, outputs=node[model.netlist.outputs])
-        luts = map_luts(gates, k, script=options.script)
+        mapped = [map_luts(gates, k, script=script) for script in options.scripts]
+        luts = min(mapped, key=lambda one: (one.n_gates, one.depth))
         return MappedDesign(model, luts, _parts(model, luts, luts), None, None)
     form = normal_form(model)
     if options.readout == "plain":
-        luts = map_luts(_plain_gates(model, front, node, form, options), k, script=options.script)
+        luts = _plain_luts(model, front, node, form, k, options)
         return MappedDesign(model, luts, _parts(model, luts, luts), form, None)
-    attempts = options.attempts or max(1, min(ATTEMPTS, WORTH_GATES // max(front.n_gates, 1)))
-    designs = islice(_attempts(form, front, node, k, options), attempts)
-    best = min(designs, key=lambda design: design.writer.n_nodes)
-    writer, words = best.writer, best.words
-    if model.readout.kind == "class":
-        outputs = _write_argmax(writer, words.literal, options)
-    else:
-        outputs = [_as_node(writer, int(one)) for one in words.literal.reshape(-1)]
-    luts = _complete(best.network, writer, outputs)
-    compression = best.ledger.close(luts, words.leaf, words.constants, words.bit)
-    return MappedDesign(model, luts, _parts(model, best.network, luts), form, compression)
+    max_levels = options.max_levels
+    if max_levels is None and front.n_gates <= PLAIN_GATES:
+        max_levels = _plain_luts(model, front, node, form, k, options).depth
+    candidates = _candidates(
+        attempts(form, front, node[form.node], k, options), model.readout.kind, k, options
+    )
+    best = _choose(list(candidates), max_levels)
+    outputs = best.write_outputs()
+    made = best.attempt
+    luts = _complete(made.network, made.writer, outputs)
+    compression = made.ledger.close(luts, made.words.leaf, made.words.constants, made.words.bit)
+    return MappedDesign(model, luts, _parts(model, made.network, luts), form, compression)
 
 
 @dataclass(frozen=True, eq=False)
-class _Attempt:
-    """A design up to its words. n_leaves: the first outputs of `network`, leaves that are built."""
+class _Candidate:
+    """A whole design: the words, and what becomes of them where not they are asked for."""
 
-    network: Netlist
-    n_leaves: int
-    writer: LutWriter
-    ledger: Ledger
-    words: Words
+    attempt: Attempt
+    argmax: Argmax | None
+
+    @property
+    def n_nodes(self) -> int:
+        return self.attempt.writer.n_nodes + (self.argmax.luts.n_gates if self.argmax else 0)
+
+    @property
+    def depth(self) -> int:
+        level = self.attempt.words.level
+        return self.argmax.depth(level) if self.argmax else int(level.max(initial=0))
+
+    def write_outputs(self) -> list[int]:
+        writer, words = self.attempt.writer, self.attempt.words.literal
+        if self.argmax:
+            return self.argmax.write(writer, words)
+        return [as_node(writer, int(one)) for one in words.reshape(-1)]
 
 
-def _attempts(
-    form: NormalForm, front: Netlist, node: Ids, k: int, options: MappingOptions
-) -> Iterator[_Attempt]:
-    """Designs that differ in what the readout takes in of the last layer: what ABC leaves for it;
-    and, with and without those that are read elsewhere too, gates of what was built for an
-    attempt before, and those of that and more built for them."""
-    terms = node[form.node]
+def _candidates(
+    made: Iterable[Attempt], kind: str, k: int, options: MappingOptions
+) -> Iterator[_Candidate]:
+    """Each attempt with each mapping of its argmax, which depends on constants of words only."""
+    known: dict[bytes, list[Argmax]] = {}
+    for attempt in made:
+        words = attempt.words.literal
+        constants = np.where(words < FIRST_REAL, words, -1).tobytes()
+        if kind == "class" and constants not in known:
+            few = options.argmax_few
+            known[constants] = [map_argmax(words, k, one, few) for one in options.scripts]
+        for argmax in known.get(constants, [None]):
+            yield _Candidate(attempt, argmax)
 
-    def attempt(absorbable: Bits) -> _Attempt:
-        network, leaves = map_leaves(form, front, terms, absorbable, k, options.script)
-        writer, ledger = LutWriter(network), Ledger()
-        words = compress(form, leaves, network.level, writer, ledger, options)
-        return _Attempt(network, int((~leaves.absorbed).sum()), writer, ledger, words)
 
-    first = attempt(np.zeros(len(terms), np.bool_))
-    yield first
-    found = known_nodes(front, first.network, first.n_leaves)
-    for read_too in (False, True):
-        made = attempt(absorbable_gates(front, terms, found, read_too=read_too))
-        yield made
-        known = known_nodes(front, made.network, made.n_leaves)
-        extended = replace(known, built=extend(front, terms, known.built, options.extend_readers))
-        yield attempt(absorbable_gates(front, terms, extended, read_too=read_too))
+def _choose(found: list[_Candidate], max_levels: int | None) -> _Candidate:
+    """The smallest design of no more levels; where there is none, the shallowest."""
+    sizes = [(one.n_nodes, one.depth, one) for one in found]
+    fit = [one for one in sizes if max_levels is None or one[1] <= max_levels]
+    if fit:
+        return min(fit, key=lambda one: one[:2])[2]
+    return min(sizes, key=lambda one: (one[1], one[0]))[2]
+
+
+def _plain_luts(
+    model: LogicModel,
+    front: Netlist,
+    node: Ids,
+    form: NormalForm,
+    k: int,
+    options: MappingOptions,
+) -> Netlist:
+    """The whole design by area mapping of full adders."""
+    gates = _plain_gates(model, front, node, form, options)
+    return map_luts(gates, k, script=options.script or AREA)
 
 
 def _plain_gates(
@@ -110,27 +132,6 @@ def _plain_gates(
     index = argmax_gates(builder, words, few) if is_class else words.reshape(-1)
     outputs = index if len(index) else np.zeros(1, np.int32)
     return builder.finish(outputs, next_state=front.next_state, reset=front.reset)
-
-
-def _write_argmax(writer: LutWriter, words: Integers, options: MappingOptions) -> list[int]:
-    """The nodes of the class; a class alone is one bit that is always 0."""
-    real = words > 3  # below are the constants 0, 1 and their complements
-    builder = NetlistBuilder(int(real.sum()))
-    nodes = (words >> 1 ^ words & 1).astype(np.int32)
-    nodes[real] = builder.inputs
-    index = argmax_gates(builder, nodes, options.argmax_few)
-    if not len(index):
-        return [0]
-    mapped = map_luts(builder.finish(index), writer.k, script=options.script)
-    literals = [0, 2, *words[real].tolist()]
-    for table, fanin in zip(mapped.table.tolist(), mapped.fanin.tolist(), strict=True):
-        literals.append(2 * writer.lut(table, [literals[f] for f in fanin]))
-    return [_as_node(writer, literals[output]) for output in mapped.outputs.tolist()]
-
-
-def _as_node(writer: LutWriter, literal: int) -> int:
-    """A literal as a node: a complement takes a LUT."""
-    return writer.lut(BUFFER, [literal]) if literal & 1 else literal >> 1
 
 
 def _complete(network: Netlist, writer: LutWriter, outputs: list[int]) -> Netlist:

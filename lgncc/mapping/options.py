@@ -14,16 +14,20 @@ import numpy as np
 
 from lgncc.arrays import Integers
 from lgncc.errors import InputError
-from lgncc.mapping.abc import AREA
+from lgncc.mapping.abc import AREA, SHALLOW
 
 READOUTS = ("compressors", "plain")
+OPTIONAL = {"attempts": int, "max_levels": int, "script": str}
 
 
 @dataclass(frozen=True)
 class MappingOptions:
     """readout: compressors with a certificate, or `plain` full-adder trees mapped by ABC with all
     the rest, which have none.
-    script: ABC commands for what is mapped as gates.
+    script: ABC commands for what is mapped as gates; None: those of AREA and of SHALLOW, whichever
+        serve better, and AREA's for a plain readout.
+    max_levels: LUT levels that a design is not to exceed, if one is found that does not; None:
+        those of the plain readout, or any number for large networks.
     attempts: how many ways of fusing readout and network are tried; None: fewer for large networks.
     gate_order: seed of the order in which ABC meets the gates; 0: as they come.
     extend_readers: gates of terms for which a node that they lack is built, to absorb them.
@@ -36,7 +40,8 @@ class MappingOptions:
     """
 
     readout: Literal["compressors", "plain"] = "compressors"
-    script: str = AREA
+    script: str | None = None
+    max_levels: int | None = None
     attempts: int | None = None
     gate_order: int = 0
     extend_readers: int = 2
@@ -55,11 +60,19 @@ class MappingOptions:
         }
         wrong = [name for name, least in lowest.items() if getattr(self, name) < least]
         wrong += ["readout"] if self.readout not in READOUTS else []
-        wrong += ["attempts"] if self.attempts is not None and self.attempts < 1 else []
+        wrong += [
+            name
+            for name in ("attempts", "max_levels")
+            if (value := getattr(self, name)) is not None and value < 1
+        ]
         wrong += ["leaf_orders"] if min(self.leaf_orders, default=0) < 0 else []
         if wrong:
             said = ", ".join(f"{name} = {getattr(self, name)!r}" for name in wrong)
             raise InputError(f"mapping options: out of range: {said}")
+
+    @property
+    def scripts(self) -> tuple[str, ...]:
+        return (SHALLOW, AREA) if self.script is None else (self.script,)
 
     def to_dict(self) -> dict[str, Any]:
         """What is not at its default, as JSON has it."""
@@ -82,7 +95,7 @@ class MappingOptions:
             for name, value in found.items()
         }
         for name, value in values.items():
-            kind = int if name == "attempts" else type(getattr(default, name))
+            kind = OPTIONAL.get(name) or type(getattr(default, name))
             items = value if isinstance(value, tuple) else ()
             if type(value) is not kind or any(type(item) is not int for item in items):
                 raise InputError(f"mapping options: {name} = {value!r} is not of its type")

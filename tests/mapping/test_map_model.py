@@ -125,3 +125,34 @@ def test_parts_say_where_each_lut_belongs():
     count = np.bincount(design.part, minlength=3)
     assert len(design.part) == design.luts.n_gates
     assert (count > 0).all()
+
+
+def read_twice():
+    """Layers of one width, each node read by two gates: area mapping finds a local optimum."""
+    rng = np.random.default_rng(0)
+    builder = NetlistBuilder(100)
+    below = builder.inputs
+    for _ in range(4):
+        wires = np.concatenate([rng.permutation(below) for _ in range(-(-240 // len(below)))])
+        table = rng.choice((0x1, 0x2, 0x6, 0x7, 0x8, 0x9, 0xB, 0xE), 120)
+        below = builder.gates(table, *wires[:240].reshape(2, 120))
+    return LogicModel(
+        Encoder.identity(100), builder.finish(below), Readout.group_sum(120, 6), Provenance("test")
+    )
+
+
+@pytest.mark.parametrize("k", [4, 6])
+def test_no_design_is_deeper_than_plain_area_mapping(k):
+    model = read_twice()
+    plain = map_model(model, k, MappingOptions(readout="plain")).luts
+    ours = map_model(model, k).luts
+    assert ours.depth <= plain.depth
+    assert ours.n_gates < 0.85 * plain.n_gates
+
+
+def test_levels_can_be_bounded():
+    model = read_twice()
+    free = map_model(model, 4, MappingOptions(max_levels=1000)).luts
+    bounded = map_model(model, 4, MappingOptions(max_levels=free.depth - 1)).luts
+    assert bounded.depth < free.depth
+    assert bounded.n_gates >= free.n_gates

@@ -9,10 +9,13 @@ from strategies import models
 
 from lgncc.errors import InputError
 from lgncc.mapping import MappingOptions, map_model
+from lgncc.mapping.abc import AREA
 from lgncc.verify.mapped import check_mapped
 
 OPTIONS = st.builds(
     MappingOptions,
+    script=st.sampled_from((None, AREA)),
+    max_levels=st.sampled_from((None, 1, 99)),
     attempts=st.sampled_from((None, 1, 3)),
     gate_order=st.integers(0, 5),
     extend_readers=st.integers(1, 4),
@@ -40,6 +43,8 @@ def test_a_design_of_any_options_is_proved(model, options, k):
     [
         ({"plain_every": 0}, "plain_every = 0"),
         ({"attempts": 0}, "attempts = 0"),
+        ({"max_levels": 0}, "max_levels = 0"),
+        ({"script": 5}, "script = 5"),
         ({"leaf_orders": [1, -1]}, "leaf_orders = (1, -1)"),
         ({"readout": "serial"}, "readout = 'serial'"),
         ({"chain": "4"}, "chain = '4'"),
