@@ -8,13 +8,15 @@ specified in docs/reference/link-protocol.md. Plain Python, no third-party impor
 The CRC binds an answer to its question: it goes on from the CRC of what came before, `start`.
 
     build id ─▶ INFER ─▶ RESULT        (0) ─▶ IDENT ─▶ IDENT reply        (0) ─▶ ERROR
+
+    build id ─▶ STEP_FIRST ─▶ STEP ─▶ STEP ─▶ ...      each ─▶ its RESULT
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import IntEnum, IntFlag
 from struct import Struct
 from zlib import crc32
 
@@ -31,7 +33,7 @@ MAX_PAYLOAD = 0xFFFF
 ENDS = 2  # an END before and after a frame
 BITS_A_BYTE = 10  # of a UART, 8N1: start, eight data bits, stop
 
-IDENT = Struct("<B8sHHB")  # protocol version, build id, input bits, output bits, features
+IDENT = Struct("<B8sHHB")  # protocol version, build id, input bits, output bits, `Features`
 BUILD_ID_BYTES = 8
 
 Starts = Callable[[int, int], int | None]
@@ -43,6 +45,10 @@ class FrameType(IntEnum):
 
     INFER = 0x01
     IDENT = 0x02
+    STEP = 0x04  # and its flags: bit 0, it begins a sequence; bit 1, it is the last of one
+    STEP_FIRST = 0x05
+    STEP_LAST = 0x06
+    STEP_ONLY = 0x07
     RESULT = 0x81
     IDENT_REPLY = 0x82
     ERROR = 0xFF
@@ -55,6 +61,15 @@ class ErrorCode(IntEnum):
     LENGTH = 2
     TYPE = 3
     WIRE = 4
+    SEQUENCE = 5
+
+
+class Features(IntFlag):
+    """What a design has besides; a host must refuse a board with one that it does not know."""
+
+    STATE = 1
+    LAST_STEP = 2
+    """Of the steps only the last of a sequence is answered, the others are acknowledged."""
 
 
 ERROR_CODES: dict[int, str] = {
@@ -62,6 +77,7 @@ ERROR_CODES: dict[int, str] = {
     ErrorCode.LENGTH: "bad length",
     ErrorCode.TYPE: "unknown type",
     ErrorCode.WIRE: "overrun, UART framing error or malformed escape",
+    ErrorCode.SEQUENCE: "no sequence was begun since the reset",
 }
 
 
@@ -104,7 +120,7 @@ class Ident:
     build_id: bytes
     in_width: int
     out_width: int
-    features: int = 0
+    features: Features = Features(0)
 
     def pack(self) -> bytes:
         """The payload of an IDENT reply."""
@@ -131,13 +147,18 @@ class Ident:
                 f"the board's IDENT has {len(payload)} bytes instead of {IDENT.size}: "
                 f"{payload.hex(' ')}\n  Is this port an lgncc board?"
             )
-        ident = cls(*IDENT.unpack(payload))
-        if ident.features:
+        *facts, features = IDENT.unpack(payload)
+        if features & ~int(Features.STATE | Features.LAST_STEP):
             raise InputError(
-                f"the board's design has features {ident.features:#04x} that this lgncc does not "
-                "know.\n  Use the lgncc that built it."
+                f"the board's design has features {features:#04x}, some of which this lgncc does "
+                "not know.\n  Use the lgncc that built it."
             )
-        return ident
+        return cls(*facts, Features(features))
+
+
+def step_type(*, first: bool, last: bool) -> FrameType:
+    """The type of a step. `last` is for designs with Features.LAST_STEP only."""
+    return FrameType(FrameType.STEP | first | last << 1)
 
 
 def checksum(frame: Frame, start: int = 0) -> int:

@@ -18,6 +18,7 @@ from lgncc.host import frames
 from lgncc.host.frames import (
     Decoder,
     ErrorCode,
+    Features,
     Frame,
     FrameError,
     FrameType,
@@ -187,7 +188,13 @@ def test_encode_refuses_what_no_frame_can_carry(frame, message):
 
 
 @given(
-    st.builds(Ident, st.just(2), st.binary(min_size=8, max_size=8), *[st.integers(1, 65_535)] * 2)
+    st.builds(
+        Ident,
+        st.just(2),
+        st.binary(min_size=8, max_size=8),
+        *[st.integers(1, 65_535)] * 2,
+        st.sampled_from([Features(0), Features.STATE, Features.STATE | Features.LAST_STEP]),
+    )
 )
 def test_ident_comes_back(ident):
     assert Ident.parse(ident.pack()) == ident
@@ -198,7 +205,7 @@ def test_ident_comes_back(ident):
     [
         (b"\x01" + bytes(12), "speaks link protocol 1, this lgncc speaks 2"),
         (b"\x02" + bytes(3), "IDENT has 4 bytes instead of 14: 02 00 00 00"),
-        (b"\x02" + bytes(12) + b"\x01", "features 0x01 that this lgncc does not know"),
+        (b"\x02" + bytes(12) + b"\x04", "features 0x04, some of which this lgncc does"),
         (b"", "has 0 bytes"),
     ],
 )
@@ -220,14 +227,21 @@ EXAMPLES = {
     ),
     "INFER, seq 84": Frame(0x01, 84, (0b1011 | 0xC0 << 8 | 0x2 << 16).to_bytes(3, "little")),
     "RESULT, seq 84": Frame(0x81, 84, b"\x05"),
+    "STEP, first, seq 7": Frame(0x05, 7, b"\x03"),
+    "STEP, seq 8": Frame(0x04, 8, b"\x06"),
+    "RESULT, seq 8": Frame(0x81, 8, b"\x01"),
     "ERROR, seq 7": Frame(0xFF, 7, b"\x01"),
 }
 
 BUILD_ID = bytes.fromhex("0123456789abcdef")
+STEPS = BUILD_ID + bytes([0x05, 7, 1, 0, 0x03])
 BEFORE = {
     "IDENT reply, seq 0": bytes([0x02, 0, 0, 0]),
     "INFER, seq 84": BUILD_ID,
     "RESULT, seq 84": BUILD_ID + bytes([0x01, 84, 3, 0, 0x0B, 0xC0, 0x02]),
+    "STEP, first, seq 7": BUILD_ID,
+    "STEP, seq 8": STEPS,
+    "RESULT, seq 8": STEPS + bytes([0x04, 8, 1, 0, 0x06]),
 }
 
 

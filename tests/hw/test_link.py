@@ -11,8 +11,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from lgncc.host.frames import Decoder, ErrorCode, Frame, FrameType, checksum, encode
-from lgncc.hw.link import RequestReceiver, ResponseTransmitter
+from lgncc.hw.link import RequestReceiver
 from lgncc.hw.received import BitRegister
+from lgncc.hw.response import ResponseTransmitter
 
 IN_BYTES = 3
 
