@@ -64,30 +64,35 @@ def choose_form(model: LogicModel, board: Board, *, bit_serial: bool) -> Form:
     """The form with the fewest cells, for a model that lgncc.passes.inputs left. bit_serial: for
     a core that takes the bits one by one, and else keeps and compares the features itself."""
     plain = keep_features(model)
-    ram, encoder = board.block_ram, model.encoder
-    if ram is None:
+    if board.block_ram is None:
         return plain
-    padded = 8 * bytes_for(encoder.input_width)
-    if encoder.is_identity:
-        if not bit_serial:
-            return plain
-        return Form(model, model, None, True, MEMORY_CELLS, _blocks(ram, 2 * padded, 1))
+    if not model.encoder.is_identity:
+        return _on_arrival(model, board, board.block_ram, bit_serial) or plain
+    if not bit_serial:
+        return plain
+    blocks = _blocks(board.block_ram, 16 * bytes_for(model.encoder.input_width), 1)
+    return Form(model, model, None, True, MEMORY_CELLS, blocks)
+
+
+def _on_arrival(model: LogicModel, board: Board, ram: BlockRam, bit_serial: bool) -> Form | None:
+    """None where there is no table, or too little time for it, or where it takes more cells."""
+    encoder = model.encoder
     try:
         table, rest = split_encoder(model)
     except DesignError:
-        return plain
+        return None
     deep = board.clock.hz > FAST_HZ
-    if not _keeps_pace(table, board, deep):
-        return plain
     cells = TABLE_CELLS + TABLE_CELLS_A_BIT * table.feature_bits
     blocks = _blocks(ram, len(table), table.width)
     if bit_serial:
+        cells += MEMORY_CELLS
         blocks += _blocks(ram, 2 * table.n_bits, 1)
-        return Form(model, rest, table, True, cells + MEMORY_CELLS, blocks, deep)
-    cells += table.n_bits
-    if cells >= encoder.input_width + comparator_cells(encoder):
-        return plain
-    return Form(model, rest, table, False, cells, blocks, deep)
+    else:
+        cells += table.n_bits
+    kept = encoder.input_width + comparator_cells(encoder)
+    if not _keeps_pace(table, board, deep) or (cells >= kept and not bit_serial):
+        return None
+    return Form(model, rest, table, bit_serial, cells, blocks, deep)
 
 
 def comparator_cells(encoder: Encoder) -> int:

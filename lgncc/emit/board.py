@@ -12,6 +12,7 @@ from lgncc.boards import Board
 from lgncc.emit.core import AnyCore, component_verilog, core_verilog
 from lgncc.flow.build import CELLS
 from lgncc.flow.platform import PlatformDesign, elaborate
+from lgncc.forms import FAST_HZ, Form
 from lgncc.host.frames import BUILD_ID_BYTES
 
 if TYPE_CHECKING:
@@ -22,15 +23,15 @@ if TYPE_CHECKING:
 CORE_MODULE = "lgncc_core"
 BOARD_MODULE = "lgncc_board"
 """Everything of the board design but the pads: ports clk, rst, rx, tx."""
-FAST_HZ = 50_000_000
-"""Above, the link's logic is too slow to stall a core in the same cycle."""
 
 
 @dataclass(frozen=True, eq=False)
 class BoardDesign:
-    """core_text, board_text: self-contained Verilog; placed: for the flow."""
+    """core: on the board; in_width: bits of an input vector on the link; core_text, board_text:
+    self-contained Verilog; placed: for the flow."""
 
     core: AnyCore
+    in_width: int
     build_id: bytes
     uart_divisor: int
     core_text: str
@@ -56,33 +57,46 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
     return emit_core(lambda: Core(model, input_register=False), board)
 
 
-def emit_mapped_board(design: MappedDesign, stages: Stages, board: Board) -> BoardDesign:
+def emit_mapped_board(
+    design: MappedDesign, stages: Stages, board: Board, form: Form | None = None
+) -> BoardDesign:
     """The spatial core of a mapped design behind the board's link."""
     from lgncc.hw.mapped_core import MappedCore
 
-    return emit_core(lambda: MappedCore(design, stages, input_register=False), board)
+    return emit_core(lambda: MappedCore(design, stages, input_register=False), board, form)
 
 
-def emit_core(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
-    """A core, made anew at each call, behind the board's link.
+def emit_core(
+    make_core: Callable[[], AnyCore],
+    board: Board,
+    form: Form | None = None,
+    make_exported: Callable[[], AnyCore] | None = None,
+) -> BoardDesign:
+    """A core, made anew at each call, behind the board's link; `form` as of lgncc.hw.shell.
 
-    The build id is a digest of the core's Verilog and of the board, so that equal designs have
-    equal ids and nothing else has.
+    The Verilog of the core alone takes features in any form. It is of what make_exported makes,
+    if that is not the same. The build id is a digest of it, of the board and of the form, so that
+    equal designs have equal ids and nothing else has.
     """
+    from lgncc.hw.encoded_core import EncodedCore
     from lgncc.hw.mapped_core import MappedCore
     from lgncc.hw.serial_core import SerialCore
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
 
     # A component elaborates once, so each conversion gets its own.
-    core_text = core_verilog(make_core(), CORE_MODULE)
+    exported = (make_exported or make_core)()
+    kept = ""
+    if form is not None and form.table is not None:
+        exported, kept = EncodedCore(form.whole, exported), str(form)
+    core_text = core_verilog(exported, CORE_MODULE)
     cycles = divisor(board.clock.hz, board.uart.baud)
-    identity = f"{core_text}\0{board.name}\0{cycles}"
+    identity = f"{core_text}\0{board.name}\0{cycles}\0{kept}"
     build_id = hashlib.sha256(identity.encode()).digest()[:BUILD_ID_BYTES]
 
     fast = board.clock.hz > FAST_HZ
     shells = [
-        Shell(make_core(), divisor=cycles, build_id=build_id, answer_register=fast)
+        Shell(make_core(), divisor=cycles, build_id=build_id, answer_register=fast, form=form)
         for _ in range(2)
     ]
     board_text = component_verilog(shells[0], BOARD_MODULE)
@@ -93,6 +107,7 @@ def emit_core(make_core: Callable[[], AnyCore], board: Board) -> BoardDesign:
         extra = {f"network{CELLS}": core.cells_verilog(board.family)}
     return BoardDesign(
         core=core,
+        in_width=shells[1].in_width,
         build_id=build_id,
         uart_divisor=cycles,
         core_text=core_text,

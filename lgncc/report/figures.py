@@ -29,8 +29,7 @@ def throughput_samples_per_s(design: BoardDesign, board: Board) -> CoreAndLink:
 
 
 def _frames(design: BoardDesign, board: Board) -> tuple[float, float]:
-    core = design.core
     return (
-        frame_seconds(len(core.i.payload), board),
-        frame_seconds(len(core.o.payload), board),
+        frame_seconds(design.in_width, board),
+        frame_seconds(len(design.core.o.payload), board),
     )
