@@ -4,6 +4,9 @@ A rank of registers after level L holds every value that a LUT of level L or low
 of a higher level reads. A logic cell is a LUT and a flip-flop behind it: the register of a LUT
 whose readers are all behind the rank is in that LUT's own cell and costs nothing; any other, and
 each further rank that the value crosses, costs a cell. The last rank is behind the outputs.
+
+The registers of the state are a rank of their own: a next state is taken before them, in the stage
+where the deepest is computed, which is the first one if that is fast enough.
 """
 
 from __future__ import annotations
@@ -11,10 +14,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from lgncc.arrays import Ids, Integers, freeze
-from lgncc.errors import DesignError
+from lgncc.arrays import Bits, Ids, Integers, freeze
 from lgncc.netlist import Netlist
 
 _NEVER = 1 << 30  # a level that nothing reaches
@@ -27,13 +28,14 @@ class Stages:
     cuts: the level behind which each rank stands, ascending; the last is at the outputs.
     stage: int32 (n_nodes,). hold: int32 (n_nodes,), registers in a row behind each node, so that
     a reader `d` stages later reads the d-th of them. extra_cells: of all `registers`, those that
-    share no cell with a LUT.
+    share no cell with a LUT. loop: the stage in which all next states are taken.
     """
 
     cuts: tuple[int, ...]
     stage: Ids
     hold: Ids
     extra_cells: int
+    loop: int = 0
 
     def __post_init__(self) -> None:
         freeze(self, stage=np.int32, hold=np.int32)
@@ -48,6 +50,10 @@ class Stages:
         """The most LUTs between two registers."""
         return int(np.diff(self.cuts, prepend=0).max())
 
+    def taken(self, luts: Netlist) -> Ids:
+        """int32 (roots,): the stage in which each output and each next state is read."""
+        return taken_at(luts, self.ranks, self.loop)
+
     @property
     def registers(self) -> int:
         return int(self.hold.sum())
@@ -56,41 +62,54 @@ class Stages:
 def plan_stages(luts: Netlist, max_levels: int) -> Stages:
     """The ranks that cost the fewest cells with at most `max_levels` LUTs between two.
 
-    Where two plans cost the same, the one with fewer ranks. A model's state and all that its next
-    state is computed from stays before the first rank. Raises DesignError where that is deeper
-    than `max_levels`.
+    Where two plans cost the same, the one with fewer ranks. The state has as few ranks in its loop
+    as these levels allow.
     """
     if max_levels < 1:
         raise ValueError(f"plan_stages: max_levels is {max_levels}; at least 1")
-    loop = int(luts.level[luts.next_state].max(initial=0))
-    if loop > max_levels:
-        raise DesignError(
-            f"the network computes its next state in {loop} LUT levels; it cannot have registers "
-            f"inside, and only {max_levels} levels are fast enough between two.\n"
-            "  Lower the clock, or train a network with fewer layers."
-        )
-    return with_cuts(luts, _cheapest(_costs(luts), max_levels, loop))
+    level, loop = np.arange(luts.depth + 1), _loop_level(luts)
+    # A cut below the loop's end is allowed where it makes no more stages of what is below it and
+    # above it than there are without it.
+    split = -(-level // max_levels) - (-(loop - level) // max_levels)
+    allowed = (level >= loop) | (level > 0) & (split == -(-loop // max_levels))
+    return with_cuts(luts, _cheapest(_costs(luts), max_levels, allowed))
 
 
 def with_cuts(luts: Netlist, cuts: tuple[int, ...]) -> Stages:
     """Ranks behind these levels; the last one must be the depth of the netlist."""
-    loop = int(luts.level[luts.next_state].max(initial=0))
-    if not cuts or list(cuts) != sorted(set(cuts)) or cuts[-1] != luts.depth or cuts[0] < loop:
-        raise ValueError(
-            f"with_cuts: {cuts} must ascend from {loop} or more to the depth, {luts.depth}"
-        )
+    if not cuts or list(cuts) != sorted(set(cuts)) or cuts[-1] != luts.depth:
+        raise ValueError(f"with_cuts: {cuts} must ascend to the depth, {luts.depth}")
     # A node at level L has passed the ranks behind lower levels.
     stage = np.searchsorted(cuts, luts.level, side="left").astype(np.int32)
+    loop = int(np.searchsorted(cuts, _loop_level(luts), side="left"))
+    taken = taken_at(luts, len(cuts), loop)
     hold = np.zeros(luts.n_nodes, np.int32)
     reader = stage[luts.first_gate :, None]
     np.maximum.at(hold, luts.fanin, reader - stage[luts.fanin])
-    np.maximum.at(hold, luts.outputs, len(cuts) - stage[luts.outputs])
+    np.maximum.at(hold, luts.roots, taken - stage[luts.roots])
     hold[:2] = 0  # constants are constant in every stage
     free = np.zeros(luts.n_nodes, np.bool_)
     first, _ = _readers(luts)
     free[luts.first_gate :] = True
     free &= (hold > 0) & (first > np.asarray(cuts)[np.minimum(stage, len(cuts) - 1)])
-    return Stages(cuts, stage, hold, int(hold.sum() - free.sum()))
+    return Stages(cuts, stage, hold, int(hold.sum() - free.sum()), loop)
+
+
+def taken_at(luts: Netlist, ranks: int, loop: int) -> Ids:
+    """int32 (roots,): behind how many ranks each output and each next state is read."""
+    sizes = [len(luts.outputs), luts.n_state]
+    return np.repeat(np.array([ranks, loop], np.int32), sizes)
+
+
+def feed_forward(luts: Netlist) -> Netlist:
+    """The netlist with its state as further inputs and its next states as further outputs; all
+    nodes keep their ids."""
+    return Netlist(luts.n_inputs + luts.n_state, luts.fanin, luts.table, luts.roots)
+
+
+def _loop_level(luts: Netlist) -> int:
+    """Of the deepest next state."""
+    return int(luts.level[luts.next_state].max(initial=0))
 
 
 def _readers(luts: Netlist) -> tuple[Ids, Ids]:
@@ -103,7 +122,9 @@ def _readers(luts: Netlist) -> tuple[Ids, Ids]:
     behind_all = luts.depth + 1
     first[luts.outputs] = np.minimum(first[luts.outputs], behind_all)
     last[luts.outputs] = behind_all
-    first[luts.next_state] = -1  # a state's own register reads it too, so no other is free
+    # A state's own register reads it too, so no other is free.
+    first[luts.next_state] = -1
+    last[luts.next_state] = np.maximum(last[luts.next_state], _loop_level(luts))
     last[:2] = -1
     return first, last
 
@@ -140,15 +161,15 @@ def _covering(start: Ids, stop: Ids, depth: int) -> Integers:
     return count.cumsum()[: depth + 1]
 
 
-def _cheapest(cost: npt.NDArray[np.int64], max_levels: int, loop: int) -> tuple[int, ...]:
-    """Dynamic programming over the level of the last rank."""
+def _cheapest(cost: Integers, max_levels: int, allowed: Bits) -> tuple[int, ...]:
+    """Dynamic programming over the level of the last rank, which is one of the allowed."""
     depth = len(cost) - 1
     total = np.full((depth + 1, 2), np.iinfo(np.int64).max // 2)  # (cells, ranks) so far
     back = np.full(depth + 1, -1)
-    for cut in range(loop, depth + 1):
+    for cut in np.flatnonzero(allowed).tolist():
         if cut <= max_levels:
             total[cut] = cost[0, cut], 1
-        for previous in range(max(cut - max_levels, loop), cut):
+        for previous in range(max(cut - max_levels, 0), cut):
             cells, ranks = total[previous]
             candidate = (cells + cost[previous + 1, cut], ranks + 1)
             if candidate < tuple(total[cut]):

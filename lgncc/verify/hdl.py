@@ -34,14 +34,24 @@ _CONSTANTS = {"1'b0": 0, "1'b1": 1}
 
 
 def check_hdl(
-    design: MappedDesign | SerialDesign, verilog: Path, ranks: int, module: str = MODULE
+    design: MappedDesign | SerialDesign,
+    verilog: Path,
+    ranks: int,
+    module: str = MODULE,
+    *,
+    loop: int = 0,
+    state_outside: bool = False,
 ) -> Rung:
     """The rung of the ladder: `module` in the file answers as `design.luts`, `ranks` enabled clock
-    cycles later. Raises RefutedError where not, InputError where it is not in the file."""
-    proof = prove_pipeline(
-        lambda: read_luts(verilog, module, design.luts), design.luts, ranks, design.model.encoder
-    )
-    return proof.rung(RUNG)
+    cycles later, and takes next states `loop` cycles later. state_outside: as of lgncc.emit.luts.
+
+    Raises RefutedError where not, InputError where it is not in the file.
+    """
+
+    def read(luts: Netlist) -> tuple[Cells, Ports]:
+        return read_luts(verilog, module, luts)
+
+    return prove_pipeline(read, design, ranks, loop, state_outside=state_outside).rung(RUNG)
 
 
 def read_luts(verilog: Path, module: str, luts: Netlist) -> tuple[Cells, Ports]:

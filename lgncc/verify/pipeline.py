@@ -111,11 +111,12 @@ class Cells:
 @dataclass(frozen=True, eq=False)
 class Cone:
     """netlist: from x and the state to y and the next state, registers of the pipeline as wires,
-    all reset values 0; ranks: registers on every way, None where no output depends on an input;
-    luts, registers: cells of each kind, those of the state among the registers."""
+    all reset values 0; ranks: int32 (roots,), registers on every way to each, CONSTANT where it
+    depends on no input; luts, registers: cells of each kind, those of the state among the
+    registers."""
 
     netlist: Netlist
-    ranks: int | None
+    ranks: Ids
     luts: int
     registers: int
 
@@ -207,8 +208,8 @@ def _check_clocking(cells: Cells, registers: Integers, clock: int, enable: int, 
             )
 
 
-def _ranks(netlist: Netlist, cells: Cells, ordered: Integers) -> int | None:
-    """Registers on every way from an input to an output; none to a next state."""
+def _ranks(netlist: Netlist, cells: Cells, ordered: Integers) -> Ids:
+    """Registers on every way from an input to each root."""
     passed: Ids = np.full(netlist.n_nodes, CONSTANT, np.int32)
     passed[2 : netlist.first_gate] = 0
     is_register = cells.is_register[ordered]
@@ -221,10 +222,5 @@ def _ranks(netlist: Netlist, cells: Cells, ordered: Integers) -> int | None:
             name = cells.names[int(ordered[gates[np.argmax(uneven)]])]
             raise RefutedError(LEMMA, f"cell {name} reads values of different stages")
         passed[ids] = np.where(most == CONSTANT, CONSTANT, most + is_register[gates])
-    if (passed[netlist.next_state] > 0).any():
-        raise RefutedError(LEMMA, "registers of the pipeline stand before a next state")
-    ranks = np.unique(passed[netlist.outputs])
-    ranks = ranks[ranks != CONSTANT]
-    if len(ranks) > 1:
-        raise RefutedError(LEMMA, f"outputs are behind {ranks[0]} to {ranks[-1]} registers")
-    return int(ranks[0]) if len(ranks) else None
+    ranks: Ids = passed[netlist.roots]
+    return ranks

@@ -95,13 +95,6 @@ def append_encoder(builder: NetlistBuilder, encoder: Encoder, vector: Ids) -> Id
     return np.where(threshold < 0, 1, above).astype(np.int32)
 
 
-def append_model(builder: NetlistBuilder, encoder: Encoder, netlist: Netlist, roots: Ids) -> Ids:
-    """The nodes `roots` of a model's netlist, of packed inputs and state: ids in the builder."""
-    network_inputs = append_encoder(builder, encoder, builder.inputs)
-    known_as = np.concatenate([network_inputs, builder.state])
-    return append_cone(builder, netlist, roots, source_ids(netlist), known_as)
-
-
 def append_step(builder: NetlistBuilder, model: LogicModel, roots: Ids) -> Ids:
     """The nodes `roots` of a model's netlist, of a step's input and the state, which counts as its
     reset values where `first`, the highest input, is 1: ids in the builder."""

@@ -8,16 +8,16 @@ from pathlib import Path
 
 import numpy as np
 
-from lgncc.encoder import Encoder
 from lgncc.flow.platform import SHELL, TOP
 from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.serial import SerialDesign
+from lgncc.mapping.stages import feed_forward, taken_at
 from lgncc.netlist import Netlist
 from lgncc.verify.cells import read_cells
-from lgncc.verify.comparison import Comparison, describe_sample
+from lgncc.verify.comparison import Comparison, describe_step
 from lgncc.verify.lemma import Proof, RefutedError, prove
+from lgncc.verify.pipeline import CONSTANT, Cells, Cone, Ports, read_pipeline
 from lgncc.verify.pipeline import LEMMA as STRUCTURE
-from lgncc.verify.pipeline import Cells, Cone, Ports, read_pipeline
 from lgncc.verify.rung import Rung
 
 RUNG = "synthesis"
@@ -27,42 +27,61 @@ INSTANCE = f"{SHELL}.core.luts"
 
 
 def check_synthesized(
-    design: MappedDesign | SerialDesign, synthesized: Path, ranks: int, instance: str = INSTANCE
+    design: MappedDesign | SerialDesign,
+    synthesized: Path,
+    ranks: int,
+    instance: str = INSTANCE,
+    *,
+    loop: int = 0,
+    state_outside: bool = False,
 ) -> Rung:
     """The rung of the ladder: `instance` of the flat netlist `synthesized` (JSON) answers as
-    `design.luts`, `ranks` enabled clock cycles later, and has its state.
+    `design.luts`, `ranks` enabled clock cycles later, and has its state, taken `loop` cycles later.
+    state_outside: as of lgncc.emit.luts.
 
     Raises RefutedError where not, InputError where the file is no such netlist.
     """
-    proof = prove_pipeline(
-        lambda: read_cells(synthesized, TOP, instance, design.luts),
-        design.luts,
-        ranks,
-        design.model.encoder,
-    )
-    return proof.rung(RUNG)
+
+    def read(luts: Netlist) -> tuple[Cells, Ports]:
+        return read_cells(synthesized, TOP, instance, luts)
+
+    return prove_pipeline(read, design, ranks, loop, state_outside=state_outside).rung(RUNG)
 
 
 def prove_pipeline(
-    read: Callable[[], tuple[Cells, Ports]], luts: Netlist, ranks: int, encoder: Encoder
+    read: Callable[[Netlist], tuple[Cells, Ports]],
+    design: MappedDesign | SerialDesign,
+    ranks: int,
+    loop: int,
+    *,
+    state_outside: bool,
 ) -> Proof:
-    """What `read` reads is a pipeline of `ranks` ranks, and computes `luts`."""
+    """What `read` reads, for the LUTs that it is given, is a pipeline of `ranks` ranks, of which
+    next states have passed `loop`, and computes the LUTs of the design."""
     cones: list[Cone] = []
+    taken = taken_at(design.luts, ranks, loop)
+    luts = feed_forward(design.luts) if state_outside else design.luts
+    outputs = len(design.luts.outputs)
+
+    def name(root: int) -> str:
+        return f"bit {root} of the answer" if root < outputs else f"next state {root - outputs}"
 
     def structure() -> str:
-        cone = read_pipeline(*read())
+        cone = read_pipeline(*read(luts))
         cones.append(cone)
         found = (cone.netlist.n_inputs, len(cone.netlist.outputs))
         wanted = (luts.n_inputs, len(luts.outputs))
         if found != wanted:
             raise RefutedError(STRUCTURE, f"(inputs, outputs) {found}; the LUTs have {wanted}")
-        if cone.ranks not in (ranks, None):
-            raise RefutedError(STRUCTURE, f"{cone.ranks} ranks of registers; {ranks} were planned")
+        wrong = (cone.ranks != taken) & (cone.ranks != CONSTANT)
+        if wrong.any():
+            root = int(np.argmax(wrong))
+            raise RefutedError(
+                STRUCTURE,
+                f"{name(root)} is behind {cone.ranks[root]} ranks of registers; "
+                f"{taken[root]} were planned",
+            )
         return f"{cone.luts:,} LUTs, {cone.registers:,} registers in {ranks} ranks, one clock"
-
-    def name(root: int) -> str:
-        outputs = len(luts.outputs)
-        return f"bit {root} of the answer" if root < outputs else f"next state {root - outputs}"
 
     read_back = prove(STRUCTURE, structure)
     comparison = Comparison(
@@ -70,7 +89,7 @@ def prove_pipeline(
         replace(luts, reset=np.zeros(luts.n_state, np.bool_)),  # registers here have no reset
         cones[0].netlist,
         name,
-        lambda found: describe_sample(encoder, found),
+        lambda found: describe_step(design.model, found),
         f"{len(luts.roots):,} bits of answer and state are those of the mapped LUTs, by ABC",
     )
     comparison.try_random()

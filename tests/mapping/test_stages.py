@@ -8,14 +8,19 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from lgncc.errors import DesignError
 from lgncc.mapping.stages import plan_stages, with_cuts
 from lgncc.netlist import Netlist
 from lgncc.passes.dead import RemoveDead
 
 
+def loop_of(netlist):
+    """The level of the deepest next state."""
+    return max((int(netlist.level[node]) for node in netlist.next_state.tolist()), default=0)
+
+
 def readers(netlist):
-    """For each node, the levels of the LUTs that read it; an output is read behind everything."""
+    """For each node, the levels of the LUTs that read it; an output is read behind everything, a
+    next state where the deepest is, and its own register keeps others out of its cell."""
     level = netlist.level.tolist()
     found = {node: [] for node in range(netlist.n_nodes)}
     for own, fanin in enumerate(netlist.fanin.tolist(), start=netlist.first_gate):
@@ -24,7 +29,7 @@ def readers(netlist):
     for node in netlist.outputs.tolist():
         found[node].append(netlist.depth + 1)
     for node in netlist.next_state.tolist():
-        found[node].append(0)
+        found[node] += [0, loop_of(netlist)]
     return found
 
 
@@ -50,13 +55,20 @@ def all_cuts(depth):
 
 
 @settings(max_examples=200, deadline=None)
-@given(netlists(k=2, max_gates=20), st.integers(1, 4))
+@given(netlists(k=2, max_gates=20, max_state=2), st.integers(1, 4))
 def test_no_legal_choice_of_cuts_costs_fewer_cells(netlist, max_levels):
     netlist = RemoveDead().apply(netlist)
     stages = plan_stages(netlist, max_levels)
     assert (stages.registers, stages.extra_cells) == count(netlist, stages.cuts)
     assert stages.longest <= max_levels
+
+    def in_loop(cuts):
+        return sum(cut < loop_of(netlist) for cut in cuts)
+
     legal = [cuts for cuts in all_cuts(netlist.depth) if max(np.diff((0, *cuts))) <= max_levels]
+    fewest = min(map(in_loop, legal))
+    assert in_loop(stages.cuts) == fewest
+    legal = [cuts for cuts in legal if in_loop(cuts) == fewest]
     best = min((count(netlist, cuts)[1], len(cuts)) for cuts in legal)
     assert (stages.extra_cells, stages.ranks) == best
 
@@ -65,16 +77,17 @@ def test_no_legal_choice_of_cuts_costs_fewer_cells(netlist, max_levels):
 @given(netlists(k=4, max_gates=20, max_state=2), st.data())
 def test_every_reader_finds_what_it_reads_behind_as_many_registers_as_there_are(netlist, data):
     cuts = data.draw(st.sampled_from(list(all_cuts(min(netlist.depth, 6)))))
-    loop = int(netlist.level[netlist.next_state].max(initial=0))
-    assume(cuts[-1] == netlist.depth and cuts[0] >= loop)
+    assume(cuts[-1] == netlist.depth)
     stages = with_cuts(netlist, cuts)
     for own, fanin in enumerate(netlist.fanin.tolist(), start=netlist.first_gate):
         for node in (f for f in fanin if f > 1):
             assert 0 <= stages.stage[own] - stages.stage[node] <= stages.hold[node]
-    for node in (n for n in netlist.outputs.tolist() if n > 1):
-        assert stages.ranks - stages.stage[node] <= stages.hold[node]
-    state = range(netlist.first_state, netlist.first_gate)
-    assert {int(stages.stage[n]) for n in [*state, *netlist.next_state.tolist()]} <= {0}
+    in_loop = sum(cut < loop_of(netlist) for cut in cuts)
+    outputs, state = len(netlist.outputs), netlist.n_state
+    assert stages.taken(netlist).tolist() == [len(cuts)] * outputs + [in_loop] * state
+    for node, taken in zip(netlist.roots.tolist(), stages.taken(netlist).tolist(), strict=True):
+        assert node < 2 or 0 <= taken - stages.stage[node] <= stages.hold[node]
+    assert all(stages.stage[n] == 0 for n in range(netlist.first_state, netlist.first_gate))
 
 
 def chain(length, **state):
@@ -101,11 +114,14 @@ def test_a_network_without_luts_has_one_rank():
     assert (stages.cuts, stages.registers, stages.extra_cells) == ((0,), 2, 2)
 
 
-def test_state_is_computed_before_the_first_rank():
-    loop = chain(3, next_state=[7], reset=[False])
-    assert plan_stages(loop, 3).cuts == (3,)
-    with pytest.raises(DesignError, match=r"next state in 3 LUT levels.*only 2 levels"):
-        plan_stages(loop, 2)
+def test_state_has_as_few_ranks_in_its_loop_as_the_levels_allow():
+    loop = chain(5, next_state=[9], reset=[False])
+    assert [plan_stages(loop, levels).taken(loop).tolist() for levels in (5, 4, 3, 2)] == [
+        [1, 0],
+        [2, 1],
+        [2, 1],
+        [3, 2],
+    ]
 
 
 def test_cuts_that_cannot_be_are_refused():
