@@ -15,24 +15,30 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, Signal, Value
+from amaranth.hdl import Cat, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect
 
 from lgncc.forms import Form
-from lgncc.host.frames import PROTOCOL_VERSION, Ident, bytes_for
+from lgncc.host.frames import PROTOCOL_VERSION, Features, Ident, bytes_for
 from lgncc.hw.arrival import ArrivalEncoder
-from lgncc.hw.link import RequestReceiver, ResponseTransmitter
+from lgncc.hw.link import RequestReceiver
 from lgncc.hw.received import BitMemory, BitRegister
+from lgncc.hw.response import ResponseTransmitter
+from lgncc.hw.sequence import SequenceFlags
 from lgncc.hw.slip import SLIPDecoder, SLIPEncoder
+from lgncc.hw.steps import StepReceiver
 from lgncc.hw.uart import UARTReceiver, UARTTransmitter
+
+STATELESS = SequenceFlags(first=False, last=False)
 
 
 class Shell(Component):
     """Wraps `core`; ports `rx`: In(1), `tx`: Out(1).
 
-    `core` has `i`: In(stream of in_width bits) and `o`: Out(stream of out_width bits) and gives
-    one output for each input. `divisor`: clock cycles a bit, see `lgncc.hw.uart.divisor`.
-    `build_id`: 8 bytes that IDENT answers. The core's cells are found under the name `core`.
+    `core` has `i`: In(stream of in_width bits, and above them `flags`) and `o`: Out(stream of
+    out_width bits) and gives one output for each input that lgncc.hw.sequence says is answered.
+    `divisor`: clock cycles a bit, see `lgncc.hw.uart.divisor`. `build_id`: 8 bytes that IDENT
+    answers. The core's cells are found under the name `core`.
 
     answer_register: the answer waits in a register, a cycle more, so that what stalls the core is
     a flip-flop and not the link's logic: fast clocks need that.
@@ -46,26 +52,31 @@ class Shell(Component):
         *,
         divisor: int,
         build_id: bytes,
+        flags: SequenceFlags = STATELESS,
         answer_register: bool = False,
         form: Form | None = None,
     ) -> None:
         self.answer_register = answer_register
         self.form = form
+        self.flags = flags
         self.core = core
         self.divisor = divisor
         self.build_id = build_id
-        self.in_width = len(Value.cast(core.i.payload))
+        self.in_width = len(Value.cast(core.i.payload)) - flags.width
         if form is not None:
             self.in_width = form.whole.encoder.input_width
         self.out_width = len(Value.cast(core.o.payload))
-        self.ident = Ident(PROTOCOL_VERSION, build_id, self.in_width, self.out_width).pack()
+        features = Features.STATE * flags.first | Features.LAST_STEP * flags.last
+        self.ident = Ident(
+            PROTOCOL_VERSION, build_id, self.in_width, self.out_width, Features(features)
+        ).pack()
         super().__init__({"rx": In(1), "tx": Out(1, init=1)})
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.uart_rx = uart_rx = UARTReceiver(self.divisor)
         m.submodules.slip_rx = slip_rx = SLIPDecoder()
-        m.submodules.link_rx = link_rx = RequestReceiver(bytes_for(self.in_width), self.build_id)
+        m.submodules.link_rx = link_rx = self._receiver(bytes_for(self.in_width))
         m.submodules.core = core = self.core
         m.submodules.link_tx = link_tx = ResponseTransmitter(self.out_width, self.ident)
         m.submodules.slip_tx = slip_tx = SLIPEncoder()
@@ -79,8 +90,11 @@ class Shell(Component):
 
         waiting = Signal()  # the vector was requested and the core has not taken it
         request = link_rx.request.payload
-        with m.If(link_rx.request.valid & link_rx.request.ready):
-            m.d.sync += waiting.eq(request.infer & (request.code == 0))
+        accepted = link_rx.request.valid & link_rx.request.ready
+        asked = accepted & request.infer & (request.code == 0) & ~request.repeat
+        above = Signal(self.flags.width, reset_less=True)
+        with m.If(asked):
+            m.d.sync += [waiting.eq(1), above.eq(Cat(request.first, ~request.silent))]
         with m.Elif(core.i.ready):
             m.d.sync += waiting.eq(0)
 
@@ -89,19 +103,26 @@ class Shell(Component):
             self.tx.eq(uart_tx.tx),
             slip_rx.lost.eq(uart_rx.error | uart_rx.overflow),
             link_rx.held.eq(waiting),
-            core.i.payload.eq(self._vector(m, link_rx)),
+            link_tx.held.eq(waiting),
+            core.i.payload.eq(Cat(self._vector(m, link_rx), above)),
             core.i.valid.eq(waiting),
         ]
         result = link_tx.result
+        # A step may be asked for again: until the next one, its answer stays where it is.
+        taken = asked if self.flags.first else result.ready
         if not self.answer_register:
-            connect(m, core.o, result)
+            m.d.comb += [
+                result.payload.eq(core.o.payload),
+                result.valid.eq(core.o.valid),
+                core.o.ready.eq(taken),
+            ]
             return m
         full = Signal()
         answer = Signal(self.out_width, reset_less=True)
         m.d.comb += [result.payload.eq(answer), result.valid.eq(full), core.o.ready.eq(~full)]
         with m.If(~full):
             m.d.sync += [answer.eq(core.o.payload), full.eq(core.o.valid)]
-        with m.Elif(result.ready):
+        with m.Elif(taken):
             m.d.sync += full.eq(0)
         return m
 
@@ -123,7 +144,7 @@ class Shell(Component):
         if form is None or not form.in_memory:
             m.submodules.received = register = BitRegister(n_bits)
             m.d.comb += [register.bit.eq(bit), register.shift.eq(shift)]
-            return register.vector[: len(Value.cast(core.i.payload))]
+            return register.vector[: len(Value.cast(core.i.payload)) - self.flags.width]
         m.submodules.received = memory = BitMemory(n_bits)
         m.d.comb += [
             memory.begin.eq(link_rx.begin),
@@ -133,3 +154,8 @@ class Shell(Component):
             memory.next.eq(core.next),
         ]
         return memory.q
+
+    def _receiver(self, in_bytes: int) -> RequestReceiver:
+        if self.flags.first:
+            return StepReceiver(in_bytes, self.build_id, self.flags)
+        return RequestReceiver(in_bytes, self.build_id)
