@@ -22,6 +22,18 @@ Answering = Literal["each-step", "last-step"]
 
 
 @dataclass(frozen=True)
+class Sequencing:
+    """How a core with state takes its sequences. `sequences`: how many take turns."""
+
+    answering: Answering = "each-step"
+    sequences: int = 1
+
+
+EACH_STEP = Sequencing()
+"""One sequence, every step of it answered."""
+
+
+@dataclass(frozen=True)
 class SequenceFlags:
     """Which flags there are: a model without state has none, `last` comes with `first` only."""
 
