@@ -20,8 +20,9 @@ FIRST_REAL = 4  # literals below are the constants 0, 1 and their complements
 @dataclass(frozen=True, eq=False)
 class Argmax:
     """LUTs whose inputs are those literals of the words, class by class, that `real` (C, width)
-    marks: the others are constants."""
+    marks: the others are constants. script: what mapped them."""
 
+    script: str
     real: Bits
     luts: Netlist
 
@@ -49,7 +50,7 @@ def map_argmax(words: Integers, k: int, script: str, few: int) -> Argmax:
     nodes[real] = builder.inputs
     index = argmax_gates(builder, nodes, few)
     outputs = index if len(index) else np.zeros(1, np.int32)
-    return Argmax(real, map_luts(builder.finish(outputs), k, script=script))
+    return Argmax(script, real, map_luts(builder.finish(outputs), k, script=script))
 
 
 def as_node(writer: LutWriter, literal: int) -> int:

@@ -22,8 +22,11 @@ WORTH_GATES = 100_000  # gates to map in all attempts together, unless one has m
 
 @dataclass(frozen=True, eq=False)
 class Attempt:
-    """A design up to its words. n_leaves: the first outputs of `network`, leaves that are built."""
+    """A design up to its words, made by `script` and by absorbing `absorbable` (T,) where that can
+    be. n_leaves: the first outputs of `network`, leaves that are built."""
 
+    script: str
+    absorbable: Bits
     network: Netlist
     n_leaves: int
     writer: LutWriter
@@ -52,8 +55,12 @@ def _of_script(
         network, leaves = map_leaves(form, front, terms, absorbable, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger, options)
-        return Attempt(network, int((~leaves.absorbed).sum()), writer, ledger, words)
+        n_leaves = int((~leaves.absorbed).sum())
+        return Attempt(script, absorbable, network, n_leaves, writer, ledger, words)
 
+    if options.absorb is not None:
+        yield attempt(options.absorbed(len(terms)))
+        return
     first = attempt(np.zeros(len(terms), np.bool_))
     yield first
     found = known_nodes(front, first.network, first.n_leaves)

@@ -21,7 +21,7 @@ from lgncc.mapping.front import front_gates, reordered
 from lgncc.mapping.full_adders import sum_gates
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
-from lgncc.mapping.options import MappingOptions
+from lgncc.mapping.options import MappingOptions, pack_terms
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
@@ -32,18 +32,28 @@ def map_model(
     model: LogicModel, k: Literal[4, 6] = 4, options: MappingOptions | None = None
 ) -> MappedDesign:
     """Encoder, network, readout and argmax as LUTs of k inputs; see MappedDesign."""
-    options = options or MappingOptions()
+    return map_and_pin(model, k, options or MappingOptions())[0]
+
+
+def map_and_pin(
+    model: LogicModel, k: Literal[4, 6], options: MappingOptions
+) -> tuple[MappedDesign, MappingOptions]:
+    """The same, and the options that lead to it with nothing left to choose."""
     model = replace(model, netlist=to_two_input(model.netlist))
     front, node = reordered(*front_gates(model), options.gate_order)
     if model.readout.kind == "bits":
         gates = replace(front, outputs=node[model.netlist.outputs])
         mapped = [map_luts(gates, k, script=script) for script in options.scripts]
-        luts = min(mapped, key=lambda one: (one.n_gates, one.depth))
-        return MappedDesign(model, luts, _parts(model, luts, luts), None, None)
+        script, luts = min(
+            zip(options.scripts, mapped, strict=True),
+            key=lambda one: (one[1].n_gates, one[1].depth),
+        )
+        pinned = replace(options, script=script)
+        return MappedDesign(model, luts, _parts(model, luts, luts), None, None), pinned
     form = normal_form(model)
     if options.readout == "plain":
         luts = _plain_luts(model, front, node, form, k, options)
-        return MappedDesign(model, luts, _parts(model, luts, luts), form, None)
+        return MappedDesign(model, luts, _parts(model, luts, luts), form, None), options
     max_levels = options.max_levels
     if max_levels is None and front.n_gates <= PLAIN_GATES:
         max_levels = _plain_luts(model, front, node, form, k, options).depth
@@ -55,7 +65,8 @@ def map_model(
     made = best.attempt
     luts = _complete(made.network, made.writer, outputs)
     compression = made.ledger.close(luts, made.words.leaf, made.words.constants, made.words.bit)
-    return MappedDesign(model, luts, _parts(model, made.network, luts), form, compression)
+    design = MappedDesign(model, luts, _parts(model, made.network, luts), form, compression)
+    return design, best.pinned(options, max(luts.depth, 1))
 
 
 @dataclass(frozen=True, eq=False)
@@ -74,6 +85,15 @@ class _Candidate:
         level = self.attempt.words.level
         return self.argmax.depth(level) if self.argmax else int(level.max(initial=0))
 
+    def pinned(self, options: MappingOptions, max_levels: int) -> MappingOptions:
+        return replace(
+            options,
+            script=self.attempt.script,
+            argmax_script=self.argmax.script if self.argmax else None,
+            absorb=pack_terms(self.attempt.absorbable),
+            max_levels=max_levels,
+        )
+
     def write_outputs(self) -> list[int]:
         writer, words = self.attempt.writer, self.attempt.words.literal
         if self.argmax:
@@ -91,7 +111,7 @@ def _candidates(
         constants = np.where(words < FIRST_REAL, words, -1).tobytes()
         if kind == "class" and constants not in known:
             few = options.argmax_few
-            known[constants] = [map_argmax(words, k, one, few) for one in options.scripts]
+            known[constants] = [map_argmax(words, k, one, few) for one in options.argmax_scripts]
         for argmax in known.get(constants, [None]):
             yield _Candidate(attempt, argmax)
 

@@ -12,12 +12,12 @@ from typing import Any, Literal
 
 import numpy as np
 
-from lgncc.arrays import Integers
+from lgncc.arrays import Bits, Integers
 from lgncc.errors import InputError
 from lgncc.mapping.abc import AREA, SHALLOW
 
 READOUTS = ("compressors", "plain")
-OPTIONAL = {"attempts": int, "max_levels": int, "script": str}
+OPTIONAL = {"attempts": int, "max_levels": int, "script": str, "argmax_script": str, "absorb": str}
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,12 @@ class MappingOptions:
     the rest, which have none.
     script: ABC commands for what is mapped as gates; None: those of AREA and of SHALLOW, whichever
         serve better, and AREA's for a plain readout.
+    argmax_script: the same for the argmax alone; None: those of `script`.
     max_levels: LUT levels that a design is not to exceed, if one is found that does not; None:
         those of the plain readout, or any number for large networks.
     attempts: how many ways of fusing readout and network are tried; None: fewer for large networks.
+    absorb: instead, the terms whose gates the readout is to take in where it can: as `pack_terms`
+        writes them, see there.
     gate_order: seed of the order in which ABC meets the gates; 0: as they come.
     extend_readers: gates of terms for which a node that they lack is built, to absorb them.
     leaf_orders: of each class, the seed of the order in which its leaves are grouped; 0, and for
@@ -41,8 +44,10 @@ class MappingOptions:
 
     readout: Literal["compressors", "plain"] = "compressors"
     script: str | None = None
+    argmax_script: str | None = None
     max_levels: int | None = None
     attempts: int | None = None
+    absorb: str | None = None
     gate_order: int = 0
     extend_readers: int = 2
     leaf_orders: tuple[int, ...] = ()
@@ -73,6 +78,23 @@ class MappingOptions:
     @property
     def scripts(self) -> tuple[str, ...]:
         return (SHALLOW, AREA) if self.script is None else (self.script,)
+
+    @property
+    def argmax_scripts(self) -> tuple[str, ...]:
+        return self.scripts if self.argmax_script is None else (self.argmax_script,)
+
+    def absorbed(self, count: int) -> Bits:
+        """bool (count,): `absorb` of so many terms."""
+        try:
+            packed = np.frombuffer(bytes.fromhex(self.absorb or ""), np.uint8)
+        except ValueError as error:
+            raise InputError(f"mapping options: absorb: {error}") from error
+        if len(packed) != -(-count // 8):
+            raise InputError(
+                f"mapping options: absorb has {len(packed)} bytes, the {count} terms of this "
+                f"readout take {-(-count // 8)}; it is of another model"
+            )
+        return np.unpackbits(packed, count=count, bitorder="little").astype(np.bool_)
 
     def to_dict(self) -> dict[str, Any]:
         """What is not at its default, as JSON has it."""
@@ -107,3 +129,8 @@ class MappingOptions:
         if not seed:
             return np.arange(count)
         return np.random.default_rng((seed, klass, column)).permutation(count)
+
+
+def pack_terms(chosen: Bits) -> str:
+    """bool (T,) as hexadecimal digits, eight terms a byte, the first one lowest."""
+    return np.packbits(chosen, bitorder="little").tobytes().hex()

@@ -2,14 +2,16 @@
 
 import json
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from strategies import models
 
 from lgncc.errors import InputError
-from lgncc.mapping import MappingOptions, map_model
+from lgncc.mapping import MappingOptions, map_and_pin, map_model
 from lgncc.mapping.abc import AREA
+from lgncc.mapping.options import pack_terms
 from lgncc.verify.mapped import check_mapped
 
 OPTIONS = st.builds(
@@ -56,3 +58,24 @@ def test_values_that_are_none_are_refused(found, said):
     with pytest.raises(InputError) as error:
         MappingOptions.from_dict(found)
     assert said in str(error.value)
+
+
+@given(models(), OPTIONS, st.sampled_from((4, 6)))
+@settings(max_examples=15, deadline=None)
+def test_pinned_options_lead_to_the_same_design(model, options, k):
+    design, pinned = map_and_pin(model, k, options)
+    again, same = map_and_pin(model, k, pinned)
+    assert again.luts.dump() == design.luts.dump()
+    assert same == pinned
+
+
+@given(st.lists(st.booleans(), max_size=40))
+def test_terms_survive_packing(chosen):
+    options = MappingOptions(absorb=pack_terms(np.array(chosen, np.bool_)))
+    assert options.absorbed(len(chosen)).tolist() == chosen
+
+
+@pytest.mark.parametrize(("digits", "said"), [("00", "another model"), ("0", "hex"), ("xy", "hex")])
+def test_terms_of_another_model_are_refused(digits, said):
+    with pytest.raises(InputError, match=said):
+        MappingOptions(absorb=digits).absorbed(9)
