@@ -27,9 +27,9 @@ def model_of(netlist, encoder=None, readout=None):
     return LogicModel(encoder, netlist, readout or Readout.bits(), Provenance("test"))
 
 
-@settings(max_examples=25)
-@given(st.data())
-def test_the_verdict_is_that_of_trying_every_input(data):
+@settings(max_examples=50)
+@given(st.sampled_from([0, equivalence.SMALL_GATES]), st.data())
+def test_the_verdict_is_that_of_trying_every_input(small_gates, data):
     before = data.draw(netlists(max_inputs=4, max_state=2, max_gates=8))
     # The same ports with some gates changed: sometimes equal, mostly not.
     if before.n_gates:
@@ -38,7 +38,9 @@ def test_the_verdict_is_that_of_trying_every_input(data):
         after = replace(before, table=table)
     else:
         after = before
-    found = check_equal(before, after)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(equivalence, "SMALL_GATES", small_gates)
+        found = check_equal(before, after)
     assert found.equal == (answers(before) == answers(after))
     if found.equal:
         assert found.counterexample is None
@@ -87,8 +89,10 @@ def test_a_difference_that_only_the_second_netlist_reads_is_found():
     assert found.counterexample[7] == 1
 
 
-def test_the_large_command_gives_the_same_verdicts(monkeypatch):
-    monkeypatch.setattr(equivalence, "LARGE_GATES", 0)
+@pytest.mark.parametrize("sweeps", [0, 1, 2])
+def test_large_networks_get_the_same_verdicts(monkeypatch, sweeps):
+    monkeypatch.setattr(equivalence, "SMALL_GATES", 0 if sweeps else 9)
+    monkeypatch.setattr(equivalence, "LARGE_GATES", 0 if sweeps == 2 else 9)
     one = Netlist(3, [[2, 3], [5, 4]], [0x8, 0x6], [6])
     assert check_equal(one, Netlist(3, [[3, 2], [4, 5]], [0x7, 0x9], [6])).equal
     found = check_equal(one, Netlist(3, [[3, 2], [4, 5]], [0x7, 0x6], [6]))
