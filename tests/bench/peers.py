@@ -1,182 +1,135 @@
 """What users have today against lgncc: same machine, same run.
 
-    python tests/bench/peers.py [NETWORK ...] [--only SECTION ...] [--limit S] [--out FOLDER]
+    python tests/bench/peers.py [NETWORK ...] [--only SECTION ...] [--again FLOW] [--out FOLDER]
 
-1. LUT4s on iCE40 of network, readout and argmax (the encoder is left out on both sides):
-   torchlogix's Circuit, raw and simplified, as its Verilog with a behavioural argmax, through
-   `synth_ice40`; plain area mapping by ABC; `lgncc -O2`, proof included; its serial readout.
-2. Whether torchlogix's simplified Verilog still computes the network.
-3. dwn2rtl against lgncc on a DWN.
-4. The software models (tests/bench/speed.py).
+size: LUT4s on iCE40 of network, readout and argmax (the encoder is left out on both sides):
+torchlogix's Circuit, raw and simplified, as its Verilog with a behavioural argmax, through
+`synth_ice40`; plain area mapping by ABC; `lgncc -O2`, proof included; its serial readout.
+placed: logic cells after nextpnr, in the same shell, where the part has room.
+miscompile: whether torchlogix's simplified Verilog still computes the network.
+dwn: dwn2rtl against lgncc on a DWN. speed: the software models (tests/bench/speed.py).
 
-Writes peers.md, peers.json and plots into FOLDER; ratios are what it states.
+Each result is kept in FOLDER/rows as soon as it is there; a rerun takes it from there unless
+--again names its flow (or a beginning of it) or the network changed. Writes peers.md, peers.json
+and plots into FOLDER; ratios are what it states. Seconds are the processor's, children included.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import importlib.util
+import json
+import re
+import resource
+import subprocess
 import sys
-import tempfile
 import time
-from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import speed
 from dwn_peer import compare_dwn
-from networks import network
-from peer_circuits import torchlogix_circuit, write_circuit
+from peer_flows import PLACED, RAW, SIZES, bare, theirs
+from peer_plots import plots
 from results import markdown, write_json
-from synthesis import logic_of, synthesize
+from synthesis import LateError, logic_of
 
-from lgncc.emit.core import core_verilog
-from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.golden import Simulator, pack, unpack
-from lgncc.mapping import MappingOptions, map_model
-from lgncc.mapping.serial import map_serial
-from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.verify.equivalence import check_equal, differ_on_random
-from lgncc.verify.mapped import prove_mapped
-from lgncc.verify.serial import check_serial
 
-NETWORKS = ("digits", "mnist16", "tt10", "random-1000", "random-4000", "random-16000")
+NETWORKS = (
+    *("digits", "mnist16", "tt10", "mnist-3x2000", "difflogic", "mnist"),
+    *(f"random-{gates}" for gates in (1000, 4000, 16000, 32000, 100000)),
+)
+DEVICES = {"digits": "up5k", "mnist16": "up5k", "tt10": "hx8k", "mnist-3x2000": "hx8k"}
 SPEED_NETWORKS = ("digits", "tt10", "random-32000")
 TITLES = {
     "size": "LUT4s on iCE40",
+    "placed": "Logic cells after place and route",
     "miscompile": "torchlogix's simplified Verilog",
     "dwn": "A DWN",
     "speed": "Software models",
 }
 VECTORS = 256
 PROOF_LIMIT_S = 60
-ARGMAX = """
-module top(input [{inputs}:0] x, output reg [{index}:0] y);
-  wire [{total}:0] scores;
-  reg [{width}:0] best;
-  integer j;
-  circuit c(.inp(x), .scores_flat(scores));
-  always @* begin
-    y = 0; best = scores[{width}:0];
-    for (j = 1; j < {classes}; j = j + 1)
-      if (scores[j * {bits} +: {bits}] > best) begin
-        y = j; best = scores[j * {bits} +: {bits}];
-      end
-  end
-endmodule
-"""
 
 
-def bare(name):
-    """The network with its inputs as they are, scores as plain counts; None where absent."""
-    model = network(name)
-    if model is None:
-        print(f"{name}: its file is absent, skipped", file=sys.stderr)
-        return None
-    readout = replace(model.readout, kind="class", tau=1.0, beta=0.0)
-    return replace(model, encoder=Encoder.identity(model.netlist.n_inputs), readout=readout)
+class Kept:
+    """Results in a folder, a file each."""
+
+    def __init__(self, folder, again):
+        self.folder, self.again = folder, again
+        self.commit = subprocess.run(
+            ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
+        ).stdout.strip()
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def row(self, section, name, model, flow, work, limit_s):
+        """What `work(model, limit_s)` found, now or before."""
+        path = self.folder / f"{section}-{name}-{re.sub(r'[^a-z0-9]+', '-', flow.lower())}.json"
+        digest = _digest(model)
+        known = json.loads(path.read_text()) if path.exists() else {}
+        if known.get("model") != digest or any(flow.startswith(one) for one in self.again):
+            print(f"{section}: {name}: {flow} ...", file=sys.stderr, flush=True)
+            started, now = _cpu_seconds(), time.perf_counter()
+            try:
+                found = work(model, limit_s)
+            except (LateError, DesignError) as error:
+                found = {"note": str(error).splitlines()[0]}
+            found["seconds"] = round(_cpu_seconds() - started, 1)
+            known = {"found": found, "model": digest, "commit": self.commit}
+            known["wall seconds"] = round(time.perf_counter() - now, 1)
+            known["date"] = time.strftime("%Y-%m-%d")
+            path.write_text(json.dumps(known, indent=1))
+            print(f"  {found}", file=sys.stderr, flush=True)
+        return {"network": name, "gates": model.netlist.n_gates, "flow": flow} | known["found"]
 
 
-def theirs(model, simplified):
-    """torchlogix's Verilog and, below it, a top module with an argmax; bits of a score."""
-    with tempfile.TemporaryDirectory() as folder:
-        write_circuit(model, Path(folder, "c.json"))
-        circuit = torchlogix_circuit(Path(folder, "c.json"))
-    if simplified:
-        circuit.simplify()
-    verilog = circuit.get_verilog_code()
-    classes = model.readout.n_classes
-    total = int(verilog.split("output reg  [")[1].split(":")[0]) + 1
-    bits = total // classes
-    top = ARGMAX.format(
-        inputs=model.netlist.n_inputs - 1,
-        index=max(classes - 1, 1).bit_length() - 1,
-        total=total - 1,
-        width=bits - 1,
-        bits=bits,
-        classes=classes,
-    )
-    return verilog, verilog + "\n" + top, bits
+def _digest(model):
+    found = hashlib.sha256()
+    for array in (model.netlist.fanin, model.netlist.table, model.netlist.outputs):
+        found.update(np.ascontiguousarray(array).tobytes())
+    return found.hexdigest()[:16]
 
 
-def sizes(name, limit_s):
-    """A row a flow; LUT4 None where it was not done in time."""
-    model = bare(name)
-    if model is None:
-        return []
+def _cpu_seconds():
+    usages = (resource.getrusage(w) for w in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
+    return sum(usage.ru_utime + usage.ru_stime for usage in usages)
+
+
+def compare_sizes(kept, names, flows, limit_s):
+    """A row a network and flow; no LUT4s where a flow was not done in time."""
+    keys = ("network", "gates", "flow", "LUT4", "carries", "LUT levels", "of torchlogix raw")
+    return _compare(kept, "size", names, SIZES, flows, limit_s, "LUT4", keys)
+
+
+def compare_placed(kept, names, flows, limit_s):
+    """The same in logic cells of a device."""
+    keys = ("network", "gates", "flow", "device", "logic cells", "of torchlogix raw", "MHz")
     rows = []
-
-    def row(flow, luts, carries, levels, seconds, note=""):
-        raw = rows[0]["LUT4"] if rows else luts
-        rows.append(
-            {
-                "network": name,
-                "gates": model.netlist.n_gates,
-                "flow": flow,
-                "LUT4": luts,
-                "carries": carries,
-                "LUT levels": levels,
-                "of torchlogix raw": luts / raw if luts and raw else None,
-                "seconds": round(seconds, 1),
-                "note": note,
-            }
-        )
-        print(f"{name}: {flow}: {luts} LUT4, {seconds:.1f} s", file=sys.stderr)
-
-    for flow, simplified in (("raw", False), ("simplified", True)):
-        started = time.perf_counter()
-        _, verilog, _ = theirs(model, simplified)
-        cells = synthesize(verilog, "top", limit_s)
-        seconds = time.perf_counter() - started
-        found = (cells.luts, cells.carries) if cells else (None, None)
-        late = "" if cells else f"not done in {limit_s:.0f} s"
-        row(f"torchlogix {flow}, synth_ice40", *found, None, seconds, late)
-
-    started = time.perf_counter()
-    smaller = optimize(model, choose_pipeline(2), prove=True).model
-    seconds = time.perf_counter() - started
-    for flow, options in (
-        ("plain area mapping (ABC)", MappingOptions(readout="plain")),
-        ("lgncc -O2", MappingOptions()),
-    ):
-        started = time.perf_counter()
-        design = map_model(smaller, 4, options)
-        if options.readout == "compressors":
-            prove_mapped(design)
-        taken = seconds + time.perf_counter() - started
-        note = "proved" if options.readout == "compressors" else ""
-        row(flow, design.luts.n_gates, 0, design.luts.depth, taken, note)
-    rows += serial(name, model, smaller, rows[0]["LUT4"], limit_s)
+    for name in [name for name in names if name in DEVICES]:
+        works = {flow: partial(work, device=DEVICES[name]) for flow, work in PLACED.items()}
+        rows += _compare(kept, "placed", [name], works, flows, limit_s, "logic cells", keys)
     return rows
 
 
-def serial(name, model, smaller, raw, limit_s):
-    """The class-serial core, stream interface and control included."""
-    from lgncc.hw.serial_core import SerialCore
-
-    started = time.perf_counter()
-    design = map_serial(smaller, 1)
-    check_serial(design)
-    cells = synthesize(
-        core_verilog(SerialCore(design, input_register=False), "top"), "top", limit_s
-    )
-    if cells is None:
-        return []
-    print(f"{name}: serial readout: {cells.luts} LUT4", file=sys.stderr)
-    return [
-        {
-            "network": name,
-            "gates": model.netlist.n_gates,
-            "flow": "lgncc serial readout, 1 bit a cycle",
-            "LUT4": cells.luts,
-            "carries": cells.carries,
-            "LUT levels": design.luts.depth,
-            "of torchlogix raw": cells.luts / raw if raw else None,
-            "seconds": round(time.perf_counter() - started, 1),
-            "note": f"{design.rows} cycles; {cells.registers} registers; proved",
-        }
-    ]
+def _compare(kept, section, names, works, flows, limit_s, unit, keys):
+    rows = []
+    for name in names:
+        model = bare(name)
+        if model is None:
+            print(f"{name}: its file is absent, skipped", file=sys.stderr)
+            continue
+        chosen = [flow for flow in works if any(flow.startswith(one) for one in flows)]
+        found = [kept.row(section, name, model, flow, works[flow], limit_s) for flow in chosen]
+        raw = next((row.get(unit) for row in found if row["flow"] == RAW), None)
+        for row in found:
+            row["of torchlogix raw"] = row[unit] / raw if raw and row.get(unit) else None
+        rows += [{key: row.get(key) for key in (*keys, "seconds", "note")} for row in found]
+    return rows
 
 
 def miscompile(name):
@@ -220,52 +173,27 @@ def compare(raw, simple):
     return "equal" if found.equal else "refuted, with a counterexample"
 
 
-def plots(folder, size_rows, speed_rows):
-    """LUT4s as shares of torchlogix raw, and speed-ups, one bar a flow and network."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
-
-    for file, rows, key, flow, title in (
-        ("size", size_rows, "of torchlogix raw", "flow", "LUT4s, torchlogix raw = 1"),
-        ("speed", speed_rows, "times as fast", "tool", "times as fast as torchlogix's defaults"),
-    ):
-        if not rows:
-            continue
-        names = list(dict.fromkeys(row["network"] for row in rows))
-        flows = list(dict.fromkeys(row[flow] for row in rows))
-        figure, axes = pyplot.subplots(figsize=(9, 4), layout="constrained")
-        for index, one in enumerate(flows):
-            found = {row["network"]: row[key] or 0 for row in rows if row[flow] == one}
-            at = np.arange(len(names)) + (index - (len(flows) - 1) / 2) * 0.8 / len(flows)
-            axes.bar(at, [found.get(n, 0) for n in names], 0.8 / len(flows), label=one)
-        axes.set_xticks(np.arange(len(names)), names)
-        axes.set_title(title)
-        if file == "speed":
-            axes.set_yscale("log")
-        axes.legend(fontsize="small")
-        figure.savefig(folder / f"peers-{file}.svg", metadata={"Date": None})
-        pyplot.close(figure)
-
-
 def main() -> None:
     """Print and write all sections."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("networks", nargs="*", default=list(NETWORKS))
     parser.add_argument("--speed", nargs="*", default=list(SPEED_NETWORKS), metavar="NETWORK")
-    parser.add_argument("--limit", type=float, default=600, help="seconds for one synthesis")
+    parser.add_argument("--limit", type=float, default=1800, help="seconds for one run of a tool")
     parser.add_argument("--samples", type=int, default=speed.SAMPLES)
     parser.add_argument(
         "--only", nargs="+", default=list(TITLES), choices=TITLES, metavar="SECTION"
     )
+    parser.add_argument("--flow", nargs="+", default=[""], help="only flows that begin so")
+    parser.add_argument("--again", nargs="*", default=[], metavar="FLOW")
     parser.add_argument("--out", type=Path, default=Path("build/peers"))
     arguments = parser.parse_args()
-    arguments.out.mkdir(parents=True, exist_ok=True)
+    kept = Kept(arguments.out / "rows", arguments.again)
+    names, flows, limit_s = arguments.networks, arguments.flow, arguments.limit
     sections = {
-        "size": lambda: each(arguments.networks, lambda name: sizes(name, arguments.limit)),
-        "miscompile": lambda: each(["constants-400", *arguments.networks[:3]], miscompile),
-        "dwn": lambda: compare_dwn(arguments.limit) if importlib.util.find_spec("dwn2rtl") else [],
+        "size": lambda: compare_sizes(kept, names, flows, limit_s),
+        "placed": lambda: compare_placed(kept, names, flows, limit_s),
+        "miscompile": lambda: each(["constants-400", *names[:3]], miscompile),
+        "dwn": lambda: compare_dwn(limit_s) if importlib.util.find_spec("dwn2rtl") else [],
         "speed": lambda: each(arguments.speed, lambda name: speed.measure(name, arguments.samples)),
     }
     found = {}
@@ -278,7 +206,7 @@ def main() -> None:
             for name, rows in found.items()
         )
         (arguments.out / "peers.md").write_text(text)
-        write_json(arguments.out / "peers.json", **found)
+        write_json(arguments.out / "peers.json", commit=kept.commit, **found)
     print(text)
     plots(arguments.out, found.get("size"), found.get("speed"))
 

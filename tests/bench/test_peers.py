@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import numpy as np
+import peer_flows
 import peers
 import pytest
 from networks import random_network
-from synthesis import logic_of, synthesize
+from synthesis import LateError, logic_of, place, synthesize
 
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
@@ -36,7 +37,7 @@ def test_the_argmax_around_their_circuit_is_ours():
 
 
 def test_their_simplified_verilog_is_refuted_where_constants_are_counted(monkeypatch):
-    monkeypatch.setattr(peers, "network", lambda _: with_constants())
+    monkeypatch.setattr(peer_flows, "network", lambda _: with_constants())
     (row,) = peers.miscompile("constants")
     assert row["simplified = raw?"] == "refuted, with a counterexample"
     assert row[f"vectors with wrong scores, of {peers.VECTORS}"] == peers.VECTORS
@@ -48,5 +49,49 @@ def test_cells_are_counted():
     assert (cells.luts, cells.carries, cells.registers) == (1, 0, 1)
 
 
-def test_a_synthesis_that_takes_too_long_has_no_cells():
-    assert synthesize("module top; endmodule", "top", 0.01) is None
+def test_a_synthesis_that_takes_too_long_is_late():
+    with pytest.raises(LateError, match=r"not done in 0 s"):
+        synthesize("module top; endmodule", "top", 0.01)
+
+
+@pytest.mark.slow
+def test_cells_after_place_and_route_are_counted_with_and_without_kept_luts():
+    shell = peer_flows.SHELL.format(inputs=3, index=0, instance=peer_flows.COMBINATIONAL)
+    two_levels = "module top(input [3:0] x, output y); assign y = ^{x, x[0] & ~x[1]}; endmodule"
+    found = place(f"{two_levels}\n{shell}", "shell", "up5k", 100)
+    # nextpnr adds a cell of its own, for a constant.
+    assert found.cells == 4 + 1 + 1
+    assert found.mhz > 12
+    kept = """module top(input [3:0] x, output y); wire n;
+        SB_LUT4 #(.LUT_INIT(16'h6666)) a(.I0(x[0]), .I1(x[1]), .I2(1'b0), .I3(1'b0), .O(n));
+        SB_LUT4 #(.LUT_INIT(16'h6666)) b(.I0(n), .I1(x[2]), .I2(1'b0), .I3(1'b0), .O(y));
+        endmodule"""
+    assert place(shell, "shell", "up5k", 100, luts=kept).cells == 4 + 2 + 1
+
+
+def test_a_flow_is_run_once_and_again_only_where_asked_or_the_network_changed(tmp_path):
+    runs = []
+
+    def flow(model, limit_s):
+        runs.append(limit_s)
+        return {"LUT4": 7}
+
+    def row(model, again=()):
+        kept = peers.Kept(tmp_path, again)
+        return kept.row("size", "toy", model, "our flow", flow, 9)["LUT4"]
+
+    assert [row(with_constants()), row(with_constants())] == [7, 7]
+    assert len(runs) == 1
+    row(with_constants(), again=["our"])
+    row(random_network(80))
+    assert len(runs) == 3
+
+
+def test_a_late_flow_is_a_result(tmp_path):
+    def flow(model, limit_s):
+        raise LateError("not done in 1 s")
+
+    kept = peers.Kept(tmp_path, ())
+    found = kept.row("size", "toy", with_constants(), "theirs", flow, 1)
+    assert found["note"] == "not done in 1 s"
+    assert "LUT4" not in found
