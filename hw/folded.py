@@ -6,9 +6,10 @@
            program memory ─▶ decode ───┘        ▲           │
                                                 └───────────┘
 
-Every cycle one instruction of `lgncc.mapping.program` enters a pipeline of three stages: decode
-and address the nodes; compute and write; count. A word of the node memory holds a bit of each of
-`lanes` samples, which are loaded one after the other and then evaluated together.
+Instructions of `lgncc.mapping.program` enter a pipeline of three stages, one in each cycle if the
+memories can: decode and address the nodes; compute and write; count. A word of the node memory
+holds a bit of each of `lanes` samples, which are loaded one after the other and then evaluated
+together.
 """
 
 from __future__ import annotations
@@ -18,29 +19,17 @@ from typing import Any
 
 from amaranth.hdl import Cat, Module, Mux, Shape, Signal, unsigned
 from amaranth.lib import stream
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
 from lgncc.hw.features import FeatureRegister
 from lgncc.hw.instructions import BlockProgram, InstructionFields
+from lgncc.hw.nodes import BlockNodes
+from lgncc.hw.pace import Pace
 from lgncc.hw.readout import score_shape
 from lgncc.mapping.assembler import assemble, first_score
 from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program
 from lgncc.model import LogicModel
-
-DRAIN_CYCLES = 3  # from the last instruction's issue until all of it has happened
-
-
-def latency_cycles(program: Program) -> int:
-    """As FoldedCore states it."""
-    return len(program) + 2 * DRAIN_CYCLES + 1
-
-
-def initiation_interval(program: Program, lanes: int) -> int:
-    """As FoldedCore states it."""
-    rest = len(program) - program.n_loads + DRAIN_CYCLES
-    return -(-(lanes * (program.n_loads + DRAIN_CYCLES + 2) + rest) // lanes)
 
 
 class FoldedCore(Component):
@@ -63,6 +52,7 @@ class FoldedCore(Component):
         lanes: int = 1,
         program: Program | None = None,
         memory: Any = None,
+        nodes: Any = None,
         bit_serial: bool = False,
     ) -> None:
         if model.netlist.n_state and lanes > 1:
@@ -71,6 +61,7 @@ class FoldedCore(Component):
         self.lanes = lanes
         self.program = assemble(model) if program is None else program
         self.memory = BlockProgram(self.program) if memory is None else memory
+        self.nodes = BlockNodes(self.program.depth, lanes) if nodes is None else nodes
         readout = model.readout
         if readout.kind == "bits":
             self.score = unsigned(1)
@@ -95,20 +86,36 @@ class FoldedCore(Component):
     def latency_cycles(self) -> int:
         """Clock edges from the one that accepts a vector to the one that can take its answer;
         of the last vector of a batch, where there are more lanes."""
-        return latency_cycles(self.program)
+        return self.pace.latency_cycles
 
     @property
     def initiation_interval(self) -> int:
         """Cycles a vector, on average and rounded up, of a stream that never pauses."""
-        return initiation_interval(self.program, self.lanes)
+        return self.pace.interval(self.lanes)
+
+    @property
+    def pace(self) -> Pace:
+        """When each part of a vector's evaluation is over."""
+        return Pace.of(
+            self.program,
+            issue_cycles=self.nodes.issue_cycles,
+            drain_cycles=self.nodes.drain_cycles,
+            chunk_pairs=self.memory.chunk_pairs,
+        )
+
+    @property
+    def start_cycles(self) -> int:
+        """Cycles from reset to the first that can accept a vector."""
+        return int(self.memory.start_cycles)
 
     @property
     def contents(self) -> str:
         """A line on what is inside, for headers."""
         program = self.program
         return (
-            f"a gate processor: {len(program)} instructions of {program.width} bits, "
-            f"{program.depth} words of {self.lanes} bits for the nodes"
+            f"a gate processor: {len(program)} instructions of {program.width} bits "
+            f"{self.memory.place}, {program.depth} words of {self.lanes} bits for the nodes in "
+            f"{self.nodes.place}"
         )
 
     def extra_verilog(self) -> str | None:
@@ -128,41 +135,44 @@ class FoldedCore(Component):
         decoded = Signal()
         m.d.sync += decoded.eq(issue)
         fields = InstructionFields(self.memory.word, program)
-        m.submodules.nodes = nodes = Memory(
-            shape=unsigned(lanes), depth=max(program.depth, 2), init=[]
-        )
-        read_a, read_b = nodes.read_port(), nodes.read_port()
-        m.d.comb += [read_a.addr.eq(fields.a), read_b.addr.eq(fields.b)]
+        m.submodules.nodes = nodes = self.nodes
+        held_op = Signal(OP_BITS)
+        table = Signal(TABLE_BITS)
+        immediate = Signal(program.immediate_bits)
+        m.d.comb += [
+            nodes.decoded.eq(decoded),
+            nodes.a.eq(fields.a),
+            nodes.b.eq(fields.b),
+            nodes.dst.eq(fields.dst),
+            nodes.modify.eq((fields.op == Op.LOAD) if lanes > 1 else 0),
+        ]
+        with m.If(decoded):
+            m.d.sync += [
+                held_op.eq(fields.op),
+                table.eq(fields.table),
+                immediate.eq(fields.immediate),
+            ]
 
         # Stage 2: compute and write.
         op = Signal(OP_BITS)
-        table = Signal(TABLE_BITS)
-        dst = Signal(program.address_bits)
-        immediate = Signal(program.immediate_bits)
-        m.d.sync += [
-            op.eq(Mux(decoded, fields.op, Op.NOP)),
-            table.eq(fields.table),
-            dst.eq(fields.dst),
-            immediate.eq(fields.immediate),
-        ]
+        m.d.comb += op.eq(Mux(nodes.valid, held_op, Op.NOP))
         feature, first = self._features(m, accept, op)
         value = Signal(lanes)
         for index in range(lanes):
-            row = Cat(read_a.data[index], read_b.data[index])
+            row = Cat(nodes.data_a[index], nodes.data_b[index])
             m.d.comb += value[index].eq(table.bit_select(row, 1))
-        write = nodes.write_port(granularity=1 if lanes > 1 else None)
-        m.d.comb += [write.addr.eq(dst), write.data.eq(value)]
+        m.d.comb += nodes.data.eq(value)
         everywhere = (1 << lanes) - 1
         with m.Switch(op):
             with m.Case(Op.GATE):
-                m.d.comb += write.en.eq(everywhere)
+                m.d.comb += nodes.enable.eq(everywhere)
             with m.Case(Op.LOAD):
                 loaded = feature > immediate
-                m.d.comb += [write.data.eq(loaded.replicate(lanes)), write.en.eq(1 << lane)]
+                m.d.comb += [nodes.data.eq(loaded.replicate(lanes)), nodes.enable.eq(1 << lane)]
             with m.Case(Op.RESET):
                 m.d.comb += [
-                    write.data.eq(immediate[0].replicate(lanes)),
-                    write.en.eq(first.replicate(lanes)),
+                    nodes.data.eq(immediate[0].replicate(lanes)),
+                    nodes.enable.eq(first.replicate(lanes)),
                 ]
         self._count(m, op, value, immediate, accept, answered)
         return m
@@ -171,29 +181,34 @@ class FoldedCore(Component):
         """Accept and load each lane's vector, run the rest of the program, answer."""
         program = self.program
         address = Signal(range(max(len(program), 2)))
-        drain = Signal(range(DRAIN_CYCLES))
-        m.d.comb += self.memory.address.eq(address)
+        drain_cycles, issue_cycles = self.nodes.drain_cycles, self.nodes.issue_cycles
+        drain = Signal(range(drain_cycles))
+        accept = self.i.valid & self.i.ready
+        m.d.comb += [self.memory.address.eq(address), self.memory.restart.eq(accept)]
         answered = Signal()
         count = Signal.like(lane)  # of the answers that are still to be taken, less one
+        pause = Signal(range(issue_cycles))
+        m.d.sync += pause.eq(Mux(pause == 0, 0, pause - 1))
 
         def run(last: int, state: str, drained: str) -> None:
-            with m.State(state):
+            with m.State(state), m.If(self.memory.there & (pause == 0)):
                 m.d.comb += issue.eq(1)
-                m.d.sync += [address.eq(address + 1), drain.eq(DRAIN_CYCLES - 1)]
+                m.d.sync += [address.eq(address + 1), drain.eq(drain_cycles - 1)]
+                m.d.sync += pause.eq(issue_cycles - 1)
                 with m.If(address == last):
                     m.next = drained
 
         with m.FSM():
             with m.State("ACCEPT"):
                 m.d.comb += self.i.ready.eq(self.memory.ready)
-                m.d.sync += address.eq(0)
-                with m.If(self.i.valid & self.i.ready):
+                m.d.sync += [address.eq(0), drain.eq(drain_cycles - 1)]
+                with m.If(accept):
                     m.next = "LOAD" if program.n_loads else "LOADED"
             run(program.n_loads - 1, "LOAD", "LOADED")
             with m.State("LOADED"):
                 m.d.sync += drain.eq(drain - 1)
                 with m.If(drain == 0):
-                    m.d.sync += [drain.eq(DRAIN_CYCLES - 1), count.eq(lane)]
+                    m.d.sync += [drain.eq(drain_cycles - 1), count.eq(lane)]
                     with m.If((lane == self.lanes - 1) | ~self.i.valid):
                         m.next = "RUN" if len(program) > program.n_loads else "RUNNING"
                     with m.Else():

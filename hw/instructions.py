@@ -15,15 +15,23 @@ from lgncc.mapping.program import OP_BITS, TABLE_BITS, Program
 class BlockProgram(Component):
     """The program in block RAM, there when the FPGA is. A word follows its address by a cycle.
 
-    Ports: `address`: In, `word`: Out(program.width), `ready`: Out(1), the program is there.
+    Ports: `restart`: In(1), in the cycle before the first address of a vector's program;
+    `address`: In, `word`: Out(program.width); `there`: Out(1), the word at the address can be read;
+    `ready`: Out(1), the program is there.
     """
+
+    chunk_pairs = 0
+    start_cycles = 0
+    place = "in block RAM"
 
     def __init__(self, program: Program) -> None:
         self.program = program
         super().__init__(
             {
+                "restart": In(1),
                 "address": In(range(max(len(program), 2))),
                 "word": Out(program.width),
+                "there": Out(1, init=1),
                 "ready": Out(1, init=1),
             }
         )

@@ -7,7 +7,7 @@ what they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Literal, get_args
 
@@ -19,7 +19,6 @@ from lgncc.lowering import (
     lower_folded,
     lower_luts,
     lower_serial,
-    program_place,
 )
 from lgncc.mapping import map_model
 from lgncc.mapping.assembler import assemble
@@ -49,7 +48,7 @@ SETTINGS: dict[Architecture, str] = {
     "folded": "lanes: {}",
 }
 BITS_A_CYCLE = (64, 32, 16, 8, 4, 2, 1)
-LANES = (16, 8, 4, 2, 1)
+LANES = (64, 32, 16, 8, 4, 2, 1)
 
 
 @dataclass(frozen=True)
@@ -57,7 +56,7 @@ class Estimate:
     """What an architecture would take on a board, before synthesis.
 
     setting: LUT levels between registers, bits a cycle, or lanes. cells: logic cells, shell
-    included. obstacle: why it cannot be built; empty where it can.
+    included. obstacle: why it cannot be built; empty where it can. note: more on what it is.
     """
 
     architecture: Architecture
@@ -66,6 +65,7 @@ class Estimate:
     latency_cycles: int
     interval: int
     obstacle: str = ""
+    note: str = ""
 
     def rank(self, goal: Goal) -> tuple[int, int]:
         """Lowest first is best first for the goal."""
@@ -136,6 +136,7 @@ class Planner:
             [
                 f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "
                 f"logic cells estimated, {why}",
+                *([chosen.note] if chosen.note else []),
                 *(f"tried {one}" for one in tried),
                 *others,
                 *(f"on {line}" for line in larger),
@@ -198,22 +199,25 @@ class Planner:
         )
 
     def _folded(self, board: Board, goal: Goal) -> list[Estimate]:
-        from lgncc.hw.folded import initiation_interval, latency_cycles
+        from lgncc.placement import place
 
         many = goal == "throughput" and not self.model.netlist.n_state
+        estimates = []
         obstacle = DesignError("folded: no memory")
         for lanes in LANES if many else (1,):
             try:
-                program_place(self.program, lanes, board)
+                placement = place(self.program, lanes, board)
             except DesignError as error:
                 obstacle = error
                 continue
-            latency = latency_cycles(self.program)
-            interval = initiation_interval(self.program, lanes)
             cells = PROCESSOR_CELLS + LANE_CELLS * lanes + self._shell()
             cells += self.model.encoder.input_width
-            return [self._fitting(Estimate("folded", lanes, cells, latency, interval), board)]
-        raise obstacle
+            pace = placement.pace
+            estimate = Estimate("folded", lanes, cells, pace.latency_cycles, pace.interval(lanes))
+            estimates.append(self._fitting(replace(estimate, note=str(placement)), board))
+        if not estimates:
+            raise obstacle
+        return [e for e in estimates if not e.obstacle] or estimates[-1:]
 
     def _shell(self) -> int:
         return SHELL_CELLS + self.model.encoder.input_width
@@ -223,11 +227,4 @@ class Planner:
         if estimate.cells <= FULL * available:
             return estimate
         obstacle = f"needs about {estimate.cells:,} of {available:,} logic cells"
-        return Estimate(
-            estimate.architecture,
-            estimate.setting,
-            estimate.cells,
-            estimate.latency_cycles,
-            estimate.interval,
-            obstacle,
-        )
+        return replace(estimate, obstacle=obstacle)

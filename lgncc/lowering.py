@@ -7,16 +7,13 @@ model itself, proves that, and plans where registers stand.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 
 from lgncc.boards import Board
 from lgncc.emit.board import BoardDesign, emit_board, emit_core, emit_mapped_board
-from lgncc.errors import DesignError
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Timing, Usage, require_fit
 from lgncc.mapping.design import PARTS, MappedDesign
@@ -92,46 +89,17 @@ def lower_serial(design: SerialDesign, board: Board) -> Lowered:
 
 def lower_folded(model: LogicModel, program: Program, lanes: int, board: Board) -> Lowered:
     """The gate processor. Raises DesignError where the part's memory is too small."""
-    from lgncc.hw.flash import FlashProgram
     from lgncc.hw.folded import FoldedCore
+    from lgncc.placement import place
 
-    where = program_place(program, lanes, board)
+    placement = place(program, lanes, board)
 
     def core() -> FoldedCore:
-        memory = None
-        if where == "flash" and board.flash is not None:
-            memory = FlashProgram(program, board.flash.offset)
-        return FoldedCore(model, lanes=lanes, program=program, memory=memory)
+        memory, nodes = placement.make(program, board)
+        return FoldedCore(model, lanes=lanes, program=program, memory=memory, nodes=nodes)
 
     emitted = emit_core(core, board)
     return Lowered("folded", emitted, FOLDED_PARTS, model.netlist.depth, program=program)
-
-
-def program_place(program: Program, lanes: int, board: Board) -> Literal["block RAM", "flash"]:
-    """Where the program stands: in block RAM if that has room for it beside the nodes, else in
-    the single-port RAM, loaded from flash. Raises DesignError where there is room in neither."""
-    from lgncc.hw.flash import require_room
-
-    ram = board.block_ram
-    if ram is None:
-        raise DesignError(f"folded: the file of board {board.name} states no block RAM")
-    # A copy for each of the two reads of an instruction.
-    if lanes == 1 or not ram.masked:
-        nodes = 2 * lanes * math.ceil(program.depth / (ram.rows * ram.width))
-    else:
-        nodes = 2 * math.ceil(program.depth / ram.rows) * math.ceil(lanes / ram.width)
-    words = math.ceil(len(program) / ram.rows) * math.ceil(program.width / ram.width)
-    available = board.capacity[ram.resource]
-    if nodes + words <= available:
-        return "block RAM"
-    missing = f"{ram.resource}: {nodes} for {program.depth:,} values"
-    if nodes <= available and board.flash is not None:
-        require_room(program)
-        return "flash"
-    raise DesignError(
-        f"folded: {missing} in {lanes} lanes and {words} for {len(program):,} instructions of "
-        f"{program.width} bits, of {available}"
-    )
 
 
 def affordable_levels(board: Board) -> int:

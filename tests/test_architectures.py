@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import builds
 import numpy as np
@@ -15,8 +14,6 @@ from lgncc.architectures import FULL, Planner
 from lgncc.boards import list_boards, load_board
 from lgncc.compiler import Options, compile_model
 from lgncc.errors import DesignError
-from lgncc.lowering import program_place
-from lgncc.mapping.assembler import assemble
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import load_model, save_model
 
@@ -50,16 +47,6 @@ def test_an_obstacle_says_what_is_missing(tmp_path):
     estimates = Planner(model).estimates(load_board("icebreaker"), "latency", "pipelined")
     assert [e.architecture for e in estimates] == ["pipelined"]
     assert estimates[0].obstacle.endswith("of 5,280 logic cells")
-
-
-def test_a_program_stands_in_block_ram_or_behind_the_bitstream():
-    icebreaker, ulx3s = (load_board(name) for name in ("icebreaker", "ulx3s-85f"))
-    small, large = (assemble(builds.deep_model(layers=n, width=500)) for n in (2, 20))
-    assert program_place(small, 1, icebreaker) == "block RAM"
-    assert program_place(large, 1, icebreaker) == "flash"
-    assert program_place(large, 1, ulx3s) == "block RAM"
-    with pytest.raises(DesignError, match=r"BSRAM: \d+ for .* instructions of \d+ bits, of 26"):
-        program_place(large, 1, replace(load_board("tang-nano-9k"), flash=None))
 
 
 def test_where_the_best_cannot_be_routed_smaller_ones_are_tried(tmp_path, monkeypatch):

@@ -42,9 +42,10 @@ class BoardDesign:
     def flash(self) -> tuple[int, bytes]:
         """What stands in the flash behind the bitstream, and from which byte on."""
         from lgncc.hw.flash import FlashProgram
+        from lgncc.hw.streamed import StreamedProgram
 
         memory = getattr(self.core, "memory", None)
-        if isinstance(memory, FlashProgram):
+        if isinstance(memory, FlashProgram | StreamedProgram):
             return memory.offset, memory.image()
         return 0, b""
 

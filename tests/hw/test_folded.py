@@ -19,7 +19,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from lgncc.errors import DesignError
-from lgncc.hw import flash
+from lgncc.hw import spi_flash
 from lgncc.hw.flash import FlashProgram
 from lgncc.hw.folded import FoldedCore
 from lgncc.mapping.assembler import assemble
@@ -149,8 +149,8 @@ def test_state_and_lanes_do_not_go_together():
 def simulate_from_flash(model, program, loaded):
     """Payloads of three samples; `program` is what the bitstream expects, `loaded` what stands
     in the flash."""
-    memory = FlashProgram(program, 0x20000)
-    memory.image = FlashProgram(loaded, 0x20000).image
+    memory = FlashProgram(program, "", 0x20000)
+    memory.image = FlashProgram(loaded, "", 0x20000).image
     core = FoldedCore(model, program=program, memory=memory)
     vectors = vectors_of(model, random_samples(model, 3))
     taken = []
@@ -176,7 +176,7 @@ def simulate_from_flash(model, program, loaded):
 
 @pytest.fixture
 def quick_flash(monkeypatch):
-    monkeypatch.setattr(flash, "WAKE_CYCLES", 64)
+    monkeypatch.setattr(spi_flash, "WAKE_CYCLES", 64)
 
 
 @pytest.mark.usefixtures("quick_flash")
@@ -200,4 +200,4 @@ def test_another_program_in_the_flash_is_never_run():
 def test_a_program_beyond_the_ram_is_refused_with_what_there_is():
     model = builds.deep_model(layers=9, width=2000)
     with pytest.raises(DesignError, match=r"22,\d+ instructions of 4\d bits; .* holds 16,384"):
-        FlashProgram(assemble(model), 0)
+        FlashProgram(assemble(model), "", 0)
