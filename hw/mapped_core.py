@@ -37,6 +37,8 @@ class MappedCore(Component):
     """
 
     initiation_interval = 1
+    held = True
+    """Whether a stall holds the registers, by an enable."""
 
     def __init__(
         self, design: MappedDesign, stages: Stages, *, input_register: bool = True
@@ -76,13 +78,17 @@ class MappedCore(Component):
 
     def extra_verilog(self) -> str:
         """The portable text of the module that the converted component instantiates."""
-        return luts_verilog(self.design.luts, self.stages, LUTS_MODULE)
+        return luts_verilog(self.design.luts, self.stages, LUTS_MODULE, enable=self.held)
 
     def cells_verilog(self, family: str) -> str:
         """The same module in the cells of an FPGA family. Raises DesignError for unknown ones."""
-        cells = family_of(family)
         return luts_verilog(
-            self.design.luts, self.stages, LUTS_MODULE, family=cells, part=self.design.part
+            self.design.luts,
+            self.stages,
+            LUTS_MODULE,
+            enable=self.held,
+            family=family_of(family),
+            part=self.design.part,
         )
 
     def elaborate(self, platform: object) -> Module:

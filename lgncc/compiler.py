@@ -275,6 +275,7 @@ def _publish(
         "clock_hz": design.placed.clock_hz,
         "latency_cycles": design.core.latency_cycles,
         "initiation_interval": design.core.initiation_interval,
+        "capacity": design.capacity,
         "register_ranks": lowered.stages.ranks if lowered.stages else None,
     }
     artifacts["design"] = workspace.publish(json.dumps(facts, indent=1).encode(), "design.json")

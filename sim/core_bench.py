@@ -1,9 +1,10 @@
 """The core, cycle by cycle, against the golden model's answers. Runs inside the simulator.
 
 The bench makes the clock itself, so that every value is read when it has settled,
-whatever a simulator's order of events. From the latency and the interval that the design
-states it knows for each cycle whether `o__valid` and `i__ready` are 1: time, for the
-core, is the cycles in which no answer is held up at `o`.
+whatever a simulator's order of events. From the latency, the interval and the capacity that
+the design states it knows for each cycle whether `o__valid` and `i__ready` are 1. Time, for a
+core without a capacity, is the cycles in which no answer is held up at `o`; one with a capacity
+never stands still, and its answers wait.
 """
 
 from __future__ import annotations
@@ -73,10 +74,11 @@ class Scoreboard:
         self.inside: deque[tuple[int, int]] = deque()  # vector, time of its acceptance
         self.now = 0
         self.may_accept_at = 0
+        self.may_answer_at = 0
 
     async def step(self, index: int | None, o_ready: bool) -> bool:
         """One cycle that offers vector `index`, if any. True if the core accepted it."""
-        latency = self.job.design.latency_cycles
+        latency, capacity = self.job.design.latency_cycles, self.job.design.capacity
         payload = None if index is None else self.inputs[index]
         seen = await self.pins.cycle(payload, o_ready=o_ready)
 
@@ -84,7 +86,7 @@ class Scoreboard:
             if not self.inside:
                 raise RefutedError("o__valid is 1, but no vector is inside")
             oldest, accepted_at = self.inside[0]
-            if self.now - accepted_at != latency:
+            if self.now < max(accepted_at + latency, self.may_answer_at):
                 raise RefutedError(
                     f"{self.job.label(oldest)}: answered {self.now - accepted_at} cycles after "
                     f"it was accepted, the design states a latency of {latency}"
@@ -93,30 +95,36 @@ class Scoreboard:
             if seen.o_payload != expected:
                 difference = self.job.design.answer.difference(expected, seen.o_payload)
                 raise RefutedError(f"{self.job.label(oldest)}: {difference}")
-        elif self.inside and self.now - self.inside[0][1] == latency:
+        elif self.inside and self.now >= max(self.inside[0][1] + latency, self.may_answer_at):
             raise RefutedError(
                 f"{self.job.label(self.inside[0][0])}: no answer after the latency of {latency} "
                 "cycles that the design states"
             )
         stalled = seen.o_valid and not o_ready
-        if seen.i_ready != (not stalled and self.now >= self.may_accept_at):
+        if capacity is None:
+            room = not stalled
+            where = "while an answer is held up at o" if stalled else "without a stall at o"
+        else:
+            room = len(self.inside) < capacity
+            where = f"with {len(self.inside)} of {capacity} vectors inside"
+        if seen.i_ready != (room and self.now >= self.may_accept_at):
             raise RefutedError(
-                f"i__ready is {int(seen.i_ready)} "
-                + ("while an answer is held up at o" if stalled else "without a stall at o")
-                + f", {self.job.design.initiation_interval} being the initiation interval"
+                f"i__ready is {int(seen.i_ready)} {where}, "
+                f"{self.job.design.initiation_interval} being the initiation interval"
             )
         if seen.o_valid and o_ready:
             self.inside.popleft()
+            self.may_answer_at = self.now + 1
         accepted = index is not None and seen.i_ready
         if accepted and index is not None:
             self.inside.append((index, self.now))
             self.may_accept_at = self.now + self.job.design.initiation_interval
-        self.now += not stalled
+        self.now += capacity is not None or not stalled
         return accepted
 
     async def drain(self, o_ready: bool = True) -> None:
         """Until every answer came, and long enough to see that no more come."""
-        for _ in range(self.job.design.latency_cycles + 2):
+        for _ in range(self.job.design.latency_cycles + (self.job.design.capacity or 0) + 2):
             await self.step(None, o_ready)
 
     async def reset(self) -> None:
@@ -127,9 +135,14 @@ class Scoreboard:
 
 async def back_to_back(board: Scoreboard) -> None:
     """All vectors, nobody ever waiting."""
+    started, interval = board.now, board.job.design.initiation_interval
     for index in range(len(board.inputs)):
         while not await board.step(index, o_ready=True):
-            pass
+            if board.now > started + index * interval:
+                raise RefutedError(
+                    f"{board.job.label(index)}: not accepted, though nobody made the core wait, "
+                    f"{interval} cycles after the one before"
+                )
     await board.drain()
 
 
@@ -152,7 +165,8 @@ async def resets(board: Scoreboard) -> None:
     random = Random(2)
     for trial in range(RESETS):
         held_up = trial % 2 == 1
-        for _ in range(board.job.design.latency_cycles + random.randrange(3)):
+        filling = board.job.design.capacity or board.job.design.latency_cycles
+        for _ in range(filling + random.randrange(3)):
             await board.step(random.choice(board.alone), o_ready=not held_up)
         await board.reset()
         await board.drain(o_ready=not held_up)

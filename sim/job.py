@@ -32,6 +32,8 @@ class Design:
     build_id: str
     has_state: bool = False
     """Then the highest bit of an input is 1 where a sequence begins."""
+    capacity: int | None = None
+    """Vectors inside beyond which the core accepts none; None: a stall at `o` holds everything."""
 
 
 @dataclass(frozen=True)

@@ -91,6 +91,7 @@ def write_build(folder, model, built=None, design=None):
         "clock_hz": design.placed.clock_hz,
         "latency_cycles": design.core.latency_cycles,
         "initiation_interval": design.core.initiation_interval,
+        "capacity": design.capacity,
     }
     (folder / "design.json").write_text(json.dumps(facts))
     return folder

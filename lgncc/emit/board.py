@@ -39,6 +39,13 @@ class BoardDesign:
     placed: PlatformDesign
 
     @property
+    def capacity(self) -> int | None:
+        """Vectors inside the core beyond which it accepts none; None where a stall holds it."""
+        from lgncc.hw.streaming_core import StreamingCore
+
+        return self.core.capacity if isinstance(self.core, StreamingCore) else None
+
+    @property
     def flash(self) -> tuple[int, bytes]:
         """What stands in the flash behind the bitstream, and from which byte on."""
         from lgncc.hw.flash import FlashProgram

@@ -17,6 +17,7 @@ from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
 from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
+from lgncc.hw.streaming_core import StreamingCore
 from lgncc.model import LogicModel
 
 AnyCore = Core | MappedCore | SerialCore | FoldedCore | EncodedCore
@@ -46,7 +47,7 @@ def core_rtlil(core: AnyCore, name: str = "lgncc_core") -> str:
 
     if isinstance(core, MappedCore):
         text: str = rtlil.convert(core, name=name, emit_src=False)
-        return text + luts_rtlil(core.design.luts, core.stages, LUTS_MODULE)
+        return text + luts_rtlil(core.design.luts, core.stages, LUTS_MODULE, enable=core.held)
     if core.extra_verilog() is not None:
         raise DesignError(
             f"the network's {core.model.netlist.n_gates:,} gates are written as Verilog text; "
@@ -75,9 +76,15 @@ def header(core: AnyCore, name: str) -> str:
         "",
         f"latency: {core.latency_cycles} cycles, from the edge that accepts a vector to the edge",
         "  that can take its answer",
-        f"initiation interval: {core.initiation_interval} cycle; a stall at o holds every stage",
+        f"initiation interval: {core.initiation_interval} cycle; {_of_stalls(core)}",
     ]
     return "".join(f"// {line}".rstrip() + "\n" for line in lines)
+
+
+def _of_stalls(core: AnyCore) -> str:
+    if isinstance(core, StreamingCore):
+        return f"up to {core.capacity} vectors are inside"
+    return "a stall at o holds every stage"
 
 
 def describe_input(encoder: Encoder) -> list[str]:

@@ -17,7 +17,7 @@ class Family:
 
     sized: a cell of each size from 1 to 4; else every LUT takes a cell of four inputs.
     table: the parameter; inputs, output: pins. flip_flop: `{name}`, `{d}`, `{q}` and the net
-    `{enable}`; on the rising edge of the net clk.
+    `{enable}`; on the rising edge of the net clk. free_flip_flop: the same without an enable.
     """
 
     lut: str
@@ -26,6 +26,7 @@ class Family:
     inputs: tuple[str, ...]
     output: str
     flip_flop: str
+    free_flip_flop: str
 
 
 FAMILIES: dict[str, Family] = {
@@ -36,6 +37,7 @@ FAMILIES: dict[str, Family] = {
         inputs=("I0", "I1", "I2", "I3"),
         output="O",
         flip_flop="SB_DFFE {name} (.D({d}), .C(clk), .E({enable}), .Q({q}));",
+        free_flip_flop="SB_DFF {name} (.D({d}), .C(clk), .Q({q}));",
     ),
     "ecp5": Family(
         lut="LUT4",
@@ -45,6 +47,8 @@ FAMILIES: dict[str, Family] = {
         output="Z",
         flip_flop='TRELLIS_FF #(.GSR("DISABLED"), .CEMUX("CE"), .CLKMUX("CLK"), .LSRMUX("LSR"), '
         '.REGSET("RESET")) {name} (.DI({d}), .CLK(clk), .LSR(1\'b0), .CE({enable}), .Q({q}));',
+        free_flip_flop='TRELLIS_FF #(.GSR("DISABLED"), .CEMUX("1"), .CLKMUX("CLK"), '
+        '.LSRMUX("LSR"), .REGSET("RESET")) {name} (.DI({d}), .CLK(clk), .LSR(1\'b0), .Q({q}));',
     ),
     "gowin": Family(
         lut="LUT{n}",
@@ -53,6 +57,7 @@ FAMILIES: dict[str, Family] = {
         inputs=("I0", "I1", "I2", "I3"),
         output="F",
         flip_flop="DFFE {name} (.D({d}), .CLK(clk), .CE({enable}), .Q({q}));",
+        free_flip_flop="DFF {name} (.D({d}), .CLK(clk), .Q({q}));",
     ),
 }
 """By the family of a board."""

@@ -2,18 +2,17 @@
 
     module NAME(clk, enable, step, x, y)    x[i] is input i, y[j] is output j
 
-An output follows its inputs by `stages.ranks` cycles with `enable`; the state takes its next value
-in cycles with `step`. Node i is the wire n<i>; behind d registers it is n<i>_<d>. Portable text has
-a constant table a function and indexes it with the fanins; a family's text has a cell a LUT and a
-cell a register, whose names begin with their part (`network.n123`), and which synthesis leaves as
-they are.
+An output follows its inputs by `stages.ranks` cycles with `enable`, or by as many cycles where
+there is no such port; the state takes its next value in cycles with `step`. Node i is the wire
+n<i>; behind d registers it is n<i>_<d>. Portable text has a constant table a function and indexes
+it with the fanins; a family's text has a cell a LUT and a cell a register, whose names begin with
+their part (`network.n123`), and which synthesis leaves as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from itertools import repeat
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +32,18 @@ def luts_verilog(
     stages: Stages,
     name: str,
     *,
+    enable: bool = True,
     family: Family | None = None,
     part: npt.NDArray[np.uint8] | None = None,
 ) -> str:
     """The module's text, portable or of a family's cells. `part` as in MappedDesign.
 
-    A port of no bits is left out, and so are clk and enable without registers, clk and step
-    without state. State has no reset.
+    enable: whether the registers of the pipeline can be held. A port of no bits is left out, and
+    so are clk and enable without registers, clk and step without state. State has no reset.
     """
-    text = _Text(luts, stages, part)
+    text = _Text(luts, stages, part, enable)
     inputs = ["x"] * bool(luts.n_inputs) + ["clk"] * bool(stages.registers + luts.n_state)
-    inputs += ["enable"] * bool(stages.registers) + ["step"] * bool(luts.n_state)
+    inputs += ["enable"] * bool(enable and stages.registers) + ["step"] * bool(luts.n_state)
     outputs = ["y"] * bool(len(luts.outputs))
     width = {"x": f"[{luts.n_inputs - 1}:0] ", "y": f"[{len(luts.outputs) - 1}:0] "}
     return "\n".join(
@@ -60,11 +60,11 @@ def luts_verilog(
     )
 
 
-def luts_rtlil(luts: Netlist, stages: Stages, name: str) -> str:
-    """The same module as RTLIL: a `$lut` a LUT and a `$dffe` a register."""
+def luts_rtlil(luts: Netlist, stages: Stages, name: str, *, enable: bool = True) -> str:
+    """The same module as RTLIL: a `$lut` a LUT and a `$dffe`, or a `$dff`, a register."""
     assert not luts.n_state, "a pipeline cannot hold state"
-    text = _Text(luts, stages, None)
-    ports = ["clk", "enable"] * bool(stages.registers)
+    text = _Text(luts, stages, None, enable)
+    ports = ["clk", *["enable"] * enable] * bool(stages.registers)
     wide = {"x": luts.n_inputs, "y": len(luts.outputs)}
     lines = [f"module \\{name}"]
     lines += [f"  wire input {at} \\{port}" for at, port in enumerate(ports, start=1)]
@@ -94,8 +94,15 @@ class _Lut:
 class _Text:
     """The lines of the body."""
 
-    def __init__(self, luts: Netlist, stages: Stages, part: npt.NDArray[np.uint8] | None) -> None:
+    def __init__(
+        self,
+        luts: Netlist,
+        stages: Stages,
+        part: npt.NDArray[np.uint8] | None,
+        enable: bool,
+    ) -> None:
         self.luts, self.stages = luts, stages
+        self._enable = "enable" if enable else ""
         count = stages.hold + 1
         self._start = np.cumsum(count) - count
         node = np.repeat(np.arange(luts.n_nodes), count)
@@ -159,12 +166,12 @@ class _Text:
                 lines[gate] = line
         yield from lines
         for enable, targets, values in (
-            ("enable", registers, sources),
+            (self._enable, registers, sources),
             ("step", self._state, self._next_state),
         ):
             if targets:
                 yield "  always @(posedge clk)"
-                yield f"    if ({enable}) begin"
+                yield f"    if ({enable}) begin" if enable else "    begin"
                 yield from map("      {} <= {};".format, targets, values)
                 yield "    end"
 
@@ -191,18 +198,19 @@ class _Text:
             part = self._part[group.gate].tolist()
             own = group.gate.tolist()
             yield from map(template.format, table.tolist(), part, own, own, *group.fanins)
-        template = "  " + family.flip_flop.format(name="\\{}.{} ", d="{}", q="{}", enable="{}")
         of_state = slice(self.luts.first_state, self.luts.first_gate)
         for enable, part, q, d in (
             (
-                "enable",
+                self._enable,
                 self._part[self._node[self._registers]],
                 self._name[self._registers].tolist(),
                 self._name[self._registers - 1].tolist(),
             ),
             ("step", self._part[of_state], self._state, self._next_state),
         ):
-            yield from map(template.format, part.tolist(), q, d, repeat(enable), q)
+            cell = family.flip_flop if enable else family.free_flip_flop
+            template = "  " + cell.format(name="\\{0}.{1} ", d="{2}", q="{1}", enable=enable)
+            yield from map(template.format, part.tolist(), q, d)
 
     def rtlil(self) -> Iterator[str]:
         gates = range(self.luts.first_gate, self.luts.n_nodes)
@@ -221,9 +229,11 @@ class _Text:
             read = [map(_sigspec, names) for names in reversed(group.fanins)]
             own = group.gate.tolist()
             yield from map(template.format, own, group.table.tolist(), *read, own)
+        kind = "$dffe" if self._enable else "$dff"
+        held = "    parameter \\EN_POLARITY 1'1\n    connect \\EN \\enable\n" * (kind == "$dffe")
         template = (
-            "  cell $dffe ${}\n    parameter \\CLK_POLARITY 1'1\n    parameter \\EN_POLARITY 1'1\n"
-            "    parameter \\WIDTH 1\n    connect \\CLK \\clk\n    connect \\EN \\enable\n"
+            f"  cell {kind} ${{}}\n    parameter \\CLK_POLARITY 1'1\n"
+            f"    parameter \\WIDTH 1\n    connect \\CLK \\clk\n{held}"
             "    connect \\D \\{}\n    connect \\Q \\{}\n  end"
         )
         sources = self._name[self._registers - 1].tolist()

@@ -73,8 +73,8 @@ def _read_cells(cells: Mapping[str, Any]) -> Cells:
     result = CellList(K)
     for name, cell in cells.items():
         pins = {pin: [_net(bit) for bit in bits] for pin, bits in cell["connections"].items()}
-        primitive = primitive_of(cell["type"], pins)
-        if primitive is None or not _as_set(primitive, cell, pins):
+        primitive = primitive_of(cell["type"], pins, cell["parameters"])
+        if primitive is None or not _tied(primitive, pins):
             for pin, direction in cell["port_directions"].items():
                 if direction != "input":
                     result.other(pins.get(pin, []))
@@ -82,7 +82,8 @@ def _read_cells(cells: Mapping[str, Any]) -> Cells:
         inputs = [pins[pin][0] if pins.get(pin) else UNDRIVEN for pin in primitive.inputs]
         (output,) = pins[primitive.output]
         if primitive.clock:
-            (clock,), (enable,) = pins[primitive.clock], pins[primitive.enable]
+            (clock,) = pins[primitive.clock]
+            (enable,) = pins[primitive.enable] if primitive.enable else (UNDRIVEN,)
             result.register(name, inputs[0], output, clock, enable)
         else:
             table = primitive.table
@@ -91,8 +92,5 @@ def _read_cells(cells: Mapping[str, Any]) -> Cells:
     return result.finish()
 
 
-def _as_set(primitive: Primitive, cell: Mapping[str, Any], pins: Mapping[str, list[int]]) -> bool:
-    parameters = cell["parameters"]
-    return all(pins.get(pin) == [_net(tie)] for pin, tie in primitive.tied.items()) and all(
-        parameters.get(name) == value for name, value in primitive.settings.items()
-    )
+def _tied(primitive: Primitive, pins: Mapping[str, list[int]]) -> bool:
+    return all(pins.get(pin) == [_net(tie)] for pin, tie in primitive.tied.items())

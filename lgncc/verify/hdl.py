@@ -136,7 +136,7 @@ class _Reader:
             self._width[port[2]] = int(port[1] or 0) + 1
         elif enabled := _ENABLED.fullmatch(line):
             self._enable = self._number(enabled[1])
-        elif line == "end":
+        elif line in ("begin", "end"):
             self._enable = UNDRIVEN
         else:
             return line == "always @(posedge clk)" or _REG.fullmatch(line) is not None

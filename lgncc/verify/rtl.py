@@ -110,6 +110,7 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
             uart_divisor=int(facts["uart_divisor"]),
             build_id=str(facts["build_id"]),
             has_state=has_state,
+            capacity=facts.get("capacity"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error

@@ -24,9 +24,9 @@ from lgncc.mapping.stages import plan_stages, with_cuts
 from lgncc.netlist import Netlist
 
 MODELS = {
-    "ice40": ("ice40/cells_sim.v", ["SB_LUT4", "SB_DFFE"]),
+    "ice40": ("ice40/cells_sim.v", ["SB_LUT4", "SB_DFF", "SB_DFFE"]),
     "ecp5": ("ecp5/common_sim.vh", ["LUT4", "TRELLIS_FF"]),
-    "gowin": ("gowin/cells_sim.v", ["LUT1", "LUT2", "LUT3", "LUT4", "DFFE"]),
+    "gowin": ("gowin/cells_sim.v", ["LUT1", "LUT2", "LUT3", "LUT4", "DFF", "DFFE"]),
 }
 SMALL = Netlist(3, [(2, 3, 0, 0), (5, 4, 2, 0)], [0x6666, 0x9A9A], [6, 5, 1])
 
@@ -180,6 +180,15 @@ def test_a_pipeline_of_cells_does_what_the_portable_text_says(tmp_path, family):
     prove(tmp_path, family, portable, cells)
     with pytest.raises(ToolFailedError, match="unproven"):
         prove(tmp_path, family, portable, cells.replace("enable)", "1'b1)"))
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_pipeline_that_nothing_holds_does_what_the_portable_text_says(tmp_path, family):
+    luts, stages = pipeline(1)
+    portable = luts_verilog(luts, stages, "gold", enable=False)
+    assert "module gold(x, clk, y);" in portable
+    cells = luts_verilog(luts, stages, "gate", enable=False, family=FAMILIES[family])
+    prove(tmp_path, family, portable, cells)
 
 
 def test_an_unknown_family_is_refused_with_the_known_ones():

@@ -24,13 +24,13 @@ from lgncc.verify.lemma import RefutedError
 FAULTS = 100
 
 
-@pytest.fixture(scope="module")
-def written(tmp_path_factory):
+@pytest.fixture(scope="module", params=[True, False], ids=["held", "free"])
+def written(request, tmp_path_factory):
     """A design, its stages, and a file of its Verilog behind another module."""
     design = map_plainly(small_model(), np.random.default_rng(0))
     stages = plan_stages(design.luts, 5)
     path = tmp_path_factory.mktemp("hdl") / "core.v"
-    text = luts_verilog(design.luts, stages, "lgncc_luts")
+    text = luts_verilog(design.luts, stages, "lgncc_luts", enable=request.param)
     path.write_text("module other(a);\n  input a;\nendmodule\n" + text)
     return design, stages, path
 
@@ -83,6 +83,17 @@ def test_a_line_of_another_kind_is_refuted(written, tmp_path):
 def test_a_missing_register_is_refuted(written, tmp_path):
     with pytest.raises(RefutedError, match="structure: refuted: "):
         altered(written, tmp_path, r"(      n\d+_1) <= n(\d+);", r"\1 <= n\g<2>_1;")
+
+
+def test_ranks_that_are_not_held_alike_are_refuted(written, tmp_path):
+    held = "    if (enable) begin" in written[2].read_text()
+    first, one = r"    if \(enable\) begin\n", r"(      n\d+_1 <= n\d+;\n)"
+    pattern = (first if held else "    begin\n") + one
+    other = "    begin\n" if held else "    if (n2) begin\n"
+    same = "    if (enable) begin\n" if held else "    begin\n"
+    split = f"{other}\\1    end\n  always @(posedge clk)\n{same}"
+    with pytest.raises(RefutedError, match="has another enable than the pipeline"):
+        altered(written, tmp_path, pattern, split)
 
 
 def test_a_wider_table_than_its_index_is_refuted(written, tmp_path):

@@ -21,7 +21,7 @@ from lgncc.verify.lemma import RefutedError
 from lgncc.verify.synthesized import check_synthesized
 
 FAULTS = 200
-FLIP_FLOPS = {"SB_DFFE": "D", "TRELLIS_FF": "DI", "DFFE": "D"}
+FLIP_FLOPS = {"SB_DFF": "D", "SB_DFFE": "D", "TRELLIS_FF": "DI", "DFF": "D", "DFFE": "D"}
 LUT_PINS = ("I0", "I1", "I2", "I3")
 
 
@@ -33,15 +33,18 @@ def narrow_design():
     return map_plainly(replace(model, encoder=narrower), np.random.default_rng(5))
 
 
-def synthesize(folder, design, stages, family):
+def synthesize(folder, design, stages, family, enable=True):
     """The instance `core` in a module `top`, as the flow leaves the LUTs: read, flattened."""
-    cells = luts_verilog(design.luts, stages, "luts", family=FAMILIES[family], part=design.part)
+    cells = luts_verilog(
+        design.luts, stages, "luts", enable=enable, family=FAMILIES[family], part=design.part
+    )
+    enabled = ", .enable(enable)" * enable
     inputs, outputs = design.luts.n_inputs, len(design.luts.outputs)
     (folder / "luts.v").write_text(cells)
     (folder / "top.v").write_text(
         "module top(input clk, input enable, "
         f"input [{inputs - 1}:0] a, output [{outputs - 1}:0] b);\n"
-        "  luts core(.x(a), .y(b), .clk(clk), .enable(enable));\nendmodule\n"
+        f"  luts core(.x(a), .y(b), .clk(clk){enabled});\nendmodule\n"
     )
     yosys.run(
         folder,
@@ -58,13 +61,15 @@ def synthesize(folder, design, stages, family):
     return folder / "top.json"
 
 
-@pytest.fixture(scope="module", params=sorted(FAMILIES))
+@pytest.fixture(scope="module", params=[*sorted(FAMILIES), *(f"{f}, free" for f in FAMILIES)])
 def built(request, tmp_path_factory):
+    """With an enable, and with registers that nothing holds."""
     design = narrow_design()
     stages = plan_stages(design.luts, 5)
     assert stages.ranks > 2
-    path = synthesize(tmp_path_factory.mktemp("synthesis"), design, stages, request.param)
-    return design, stages, path
+    family, comma, _ = request.param.partition(",")
+    folder = tmp_path_factory.mktemp("synthesis")
+    return design, stages, synthesize(folder, design, stages, family, enable=not comma)
 
 
 def check(built, path=None):
@@ -95,10 +100,22 @@ def registers(cells):
 def test_a_register_of_another_enable_is_refuted_by_name(built, tmp_path):
     def change(cells):
         cell = cells[registers(cells)[3]]
+        cell["type"] = {"SB_DFF": "SB_DFFE", "DFF": "DFFE"}.get(cell["type"], cell["type"])
+        if "CEMUX" in cell["parameters"]:
+            cell["parameters"]["CEMUX"] = "CE"
         pin = {"SB_DFFE": "E"}.get(cell["type"], "CE")
         cell["connections"][pin] = ["1"]
 
     with pytest.raises(RefutedError, match=r"register core\.\S+ has another enable than"):
+        check(built, faulty(built, tmp_path, change))
+
+
+def test_a_register_of_another_clock_is_refuted_by_name(built, tmp_path):
+    def change(cells):
+        connections = cells[registers(cells)[3]]["connections"]
+        connections["C" if "C" in connections else "CLK"] = ["1"]
+
+    with pytest.raises(RefutedError, match=r"register core\.\S+ has another clock than"):
         check(built, faulty(built, tmp_path, change))
 
 
