@@ -23,7 +23,7 @@ def register(app: typer.Typer) -> None:
 
 def run(
     build_dir: BuildDir,
-    data: Annotated[Path, typer.Option(help="NPZ with x (n, features) and optionally y (n,).")],
+    data: Annotated[Path, typer.Option(help="NPZ with x and optionally y, as for eval.")],
     port: Annotated[
         str | None,
         typer.Option(
@@ -65,7 +65,8 @@ def run(
         board = stack.enter_context(open_board(existing(build_dir), port, stderr.print))
         columns = (TextColumn(board.client.path), BarColumn(), MofNCompleteColumn(), Speed())
         bar = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
-        task = stack.enter_context(bar).add_task("", total=len(samples.x))
+        total = samples.x.size // samples.x.shape[-1] if samples.x.ndim == 3 else len(samples.x)
+        task = stack.enter_context(bar).add_task("", total=total)
         report = run_data(board, samples, out, lambda done: bar.update(task, completed=done))
     if as_json:
         print(report.to_json())

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -177,6 +178,18 @@ class Predictions:
     def bits(self) -> Bits:
         """bool (n, m)"""
         return self.find_bits()
+
+    def of_steps(self, *, answers_last: bool = False) -> Predictions:
+        """Those of sequences (n, steps) as if each step were a sample, or only the last ones."""
+
+        def flat(answers: npt.NDArray[Any]) -> npt.NDArray[Any]:
+            return answers[:, -1] if answers_last else answers.reshape(-1, *answers.shape[2:])
+
+        return Predictions(
+            lambda: flat(self.bits),
+            None if self.scores is None else flat(self.scores),
+            None if self.classes is None else flat(self.classes),
+        )
 
     def accuracy(self, labels: Integers) -> float:
         """The share of labels that are answered; needs classes.

@@ -8,7 +8,7 @@ from pathlib import Path
 from zlib import crc32
 
 from lgncc.errors import InputError
-from lgncc.host.frames import BITS_A_BYTE, BUILD_ID_BYTES, bytes_for
+from lgncc.host.frames import BITS_A_BYTE, BUILD_ID_BYTES, Features, bytes_for
 from lgncc.model import LogicModel
 from lgncc.sim.vectors import AnswerFormat
 from lgncc.specification import load_specification
@@ -27,6 +27,23 @@ class Build:
     initiation_interval: int
     uart_divisor: int
     clock_hz: int
+    answers_last: bool = False
+    """Of a sequence only the last step is answered."""
+
+    @property
+    def has_state(self) -> bool:
+        return self.model.netlist.n_state > 0
+
+    @property
+    def features(self) -> Features:
+        """As its board must state them."""
+        if not self.has_state:
+            return Features.NONE
+        return Features.STATE | (Features.LAST_STEP if self.answers_last else Features.NONE)
+
+    @property
+    def in_bytes(self) -> int:
+        return bytes_for(self.in_width)
 
     @property
     def in_width(self) -> int:
@@ -55,11 +72,6 @@ class Build:
 def load_build(folder: Path) -> Build:
     """Read a build folder. Raises InputError, naming the file, where it is none."""
     model = load_specification(folder).model
-    if model.netlist.n_state:
-        raise InputError(
-            f"{folder}: the network has state, and the link asks again what it may have been "
-            "answered: a step would be taken twice.\n  It runs networks without state only, so far."
-        )
     # The optimized model only says how wide the core's fields are, never what is in them.
     answer = AnswerFormat.of(load_model(folder / "optimized_model.npz"))
     path = folder / "design.json"
@@ -72,6 +84,14 @@ def load_build(folder: Path) -> Build:
         build_id = bytes.fromhex(facts["build_id"])
         if len(build_id) != BUILD_ID_BYTES:
             raise ValueError(f"build_id has {len(build_id)} bytes")
+        answers_last = bool(facts.get("answers_last", False))
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
-    return Build(folder=folder, model=model, answer=answer, build_id=build_id, **numbers)
+    return Build(
+        folder=folder,
+        model=model,
+        answer=answer,
+        build_id=build_id,
+        answers_last=answers_last,
+        **numbers,
+    )

@@ -28,6 +28,7 @@ from lgncc.host.frames import (
     encode,
 )
 from lgncc.host.port import Port, PortLostError, candidate_ports, reopen
+from lgncc.host.steps import MAX_OPEN, StepWindow
 from lgncc.host.window import Packed, Window
 
 CHUNK_BYTES = 512
@@ -49,6 +50,7 @@ ENDS = bytes([END, END])
 
 Progress = Callable[[int], None]
 Notice = Callable[[str], None]
+Asked = Window | StepWindow
 
 
 class Client:
@@ -92,6 +94,24 @@ class Client:
     def infer(self, payloads: Packed, progress: Progress = lambda _: None) -> Packed:
         """Answers uint8 (n, out_bytes) to vectors uint8 (n, in_bytes), each bit checked."""
         window = Window(payloads, self.build.out_bytes, self.build.key, self.build.core_bytes)
+        self.ask(window, progress)
+        return window.answers
+
+    def steps(self, max_open: int = MAX_OPEN) -> StepWindow:
+        """For a design with state: room for steps, that `ask` asks."""
+        build = self.build
+        return StepWindow(
+            build.in_bytes,
+            build.out_bytes,
+            build.key,
+            build.core_bytes,
+            answers_last=build.answers_last,
+            max_open=max_open,
+        )
+
+    def ask(self, window: Asked, progress: Progress = lambda _: None) -> None:
+        """Until all that was put there is answered."""
+        before = window.retries
         try:
             while not window.done:
                 try:
@@ -99,10 +119,9 @@ class Client:
                 except PortLostError:
                     self._reconnect(window)
         finally:
-            self.retries += max(window.sendings - len(payloads), 0)
-        return window.answers
+            self.retries += window.retries - before
 
-    def _converse(self, window: Window, progress: Progress) -> None:
+    def _converse(self, window: Asked, progress: Progress) -> None:
         """Until all is answered; raises PortLostError and what giving up raises."""
         unsent = b""
         interval_s = 0.0  # usual, between bytes that come
@@ -129,18 +148,18 @@ class Client:
                 unsent = ENDS  # whatever is half sent ends here
                 heard = answered = time.monotonic()
 
-    def _after_timeout(self, window: Window, timeouts: int) -> None:
+    def _after_timeout(self, window: Asked, timeouts: int) -> None:
         if timeouts == ASK_AGAIN_AFTER:
             self._require_build()
         if timeouts > MAX_TIMEOUTS:
             raise DesignError(
                 f"{self.path}: the board answers IDENT, but of the last requests none in "
-                f"{timeouts} tries ({window.answered:,} of {len(window.answers):,} samples were "
+                f"{timeouts} tries ({window.answered:,} of {len(window):,} samples were "
                 "answered).\n  Is the line very noisy? Try a shorter cable."
             )
         window.resend()
 
-    def _reconnect(self, window: Window) -> None:
+    def _reconnect(self, window: Asked) -> None:
         path = self.path
         self.notice(f"{path}: the port is gone; waiting {self.replug_s:g} s for it")
         self._port.close()
@@ -163,7 +182,9 @@ class Client:
 
 def require_same(ident: Ident, build: Build, path: str) -> None:
     """Raises DesignError where the board runs another bitstream."""
-    expected = Ident(ident.version, build.build_id, build.in_width, build.answer.total_width)
+    expected = Ident(
+        ident.version, build.build_id, build.in_width, build.answer.total_width, build.features
+    )
     if ident != expected:
         raise DesignError(
             f"{path}: wrong bitstream: the board runs build {ident.build_id.hex()} "

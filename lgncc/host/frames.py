@@ -67,6 +67,7 @@ class ErrorCode(IntEnum):
 class Features(IntFlag):
     """What a design has besides; a host must refuse a board with one that it does not know."""
 
+    NONE = 0
     STATE = 1
     LAST_STEP = 2
     """Of the steps only the last of a sequence is answered, the others are acknowledged."""
@@ -120,7 +121,7 @@ class Ident:
     build_id: bytes
     in_width: int
     out_width: int
-    features: Features = Features(0)
+    features: Features = Features.NONE
 
     def pack(self) -> bytes:
         """The payload of an IDENT reply."""
@@ -147,13 +148,13 @@ class Ident:
                 f"the board's IDENT has {len(payload)} bytes instead of {IDENT.size}: "
                 f"{payload.hex(' ')}\n  Is this port an lgncc board?"
             )
-        *facts, features = IDENT.unpack(payload)
+        version, build_id, in_width, out_width, features = IDENT.unpack(payload)
         if features & ~int(Features.STATE | Features.LAST_STEP):
             raise InputError(
                 f"the board's design has features {features:#04x}, some of which this lgncc does "
                 "not know.\n  Use the lgncc that built it."
             )
-        return cls(*facts, Features(features))
+        return cls(version, build_id, in_width, out_width, Features(features))
 
 
 def step_type(*, first: bool, last: bool) -> FrameType:

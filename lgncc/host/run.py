@@ -9,13 +9,14 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 
 from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
 from lgncc.host.board import Answers, ConnectedBoard, require_golden
 from lgncc.host.build import Build
 from lgncc.host.client import Progress
-from lgncc.host.frames import BITS_A_BYTE, bytes_for, frame_bytes
+from lgncc.host.frames import BITS_A_BYTE, frame_bytes
 from lgncc.storage import replacing
 
 FORMATS = (".npz", ".csv")
@@ -23,11 +24,15 @@ FORMATS = (".npz", ".csv")
 
 @dataclass(frozen=True)
 class RunReport:
-    """accuracy: a share of 1, None without labels or classes; samples_per_s by the wall clock."""
+    """accuracy: a share of 1, None without labels or classes; samples_per_s by the wall clock.
+
+    samples: vectors, of sequences the steps; sequences: None where the network has no state.
+    """
 
     port: str
     build_id: str
     samples: int
+    sequences: int | None
     seconds: float
     samples_per_s: float
     line_samples_per_s: float
@@ -36,9 +41,12 @@ class RunReport:
 
     def lines(self) -> list[str]:
         retried = f"; {self.retries:,} requests sent again" if self.retries else ""
+        what, amount = "samples", f"{self.samples:,} samples"
+        if self.sequences is not None:
+            what, amount = "steps", f"{self.sequences:,} sequences, {self.samples:,} steps"
         lines = [
-            f"{self.samples:,} samples through {self.port}: every answer is the golden model's",
-            f"{self.seconds:.1f} s, {self.samples_per_s:,.0f} samples/s; the line carries "
+            f"{amount} through {self.port}: every answer is the golden model's",
+            f"{self.seconds:.1f} s, {self.samples_per_s:,.0f} {what}/s; the line carries "
             f"{self.line_samples_per_s:,.0f}{retried}",
         ]
         if self.accuracy is not None:
@@ -51,7 +59,7 @@ class RunReport:
 
 def line_samples_per_s(build: Build) -> float:
     """What the baud rate allows: the longer of request and response, without escapes."""
-    request = frame_bytes(bytes_for(build.in_width))
+    request = frame_bytes(build.in_bytes)
     response = frame_bytes(build.out_bytes) + build.core_bytes
     return build.baud / (BITS_A_BYTE * max(request, response))
 
@@ -81,23 +89,35 @@ def run_data(
     except DesignError as error:
         kept = f"\n  the board's answers: {out}" if out else ""
         raise DesignError(f"{error}{kept}") from error
-    accuracy = None
-    if data.y is not None and answers.classes is not None:
-        accuracy = float(np.mean(answers.classes == data.y))
+    samples = len(data.x) * (data.x.shape[1] if board.build.has_state else 1)
     return RunReport(
         port=board.client.path,
         build_id=board.build.build_id.hex(),
-        samples=len(data.x),
+        samples=samples,
+        sequences=len(data.x) if board.build.has_state else None,
         seconds=round(seconds, 3),
-        samples_per_s=round(len(data.x) / seconds, 1),
+        samples_per_s=round(samples / seconds, 1),
         line_samples_per_s=round(line_samples_per_s(board.build), 1),
         retries=board.client.retries,
-        accuracy=accuracy,
+        accuracy=accuracy(answers, data),
     )
 
 
+def accuracy(answers: Answers, data: Dataset) -> float | None:
+    """The share of labels that are answered; of sequences labels (n,) are of the last step, and
+    labels (n, steps) of all."""
+    if data.y is None or answers.classes is None:
+        return None
+    classes, labels = answers.classes, data.y
+    if classes.ndim > labels.ndim:
+        classes = classes[:, -1]
+    if labels.ndim > classes.ndim:  # the board answers the last step only
+        labels = labels[:, -1]
+    return float(np.mean(classes == labels))
+
+
 def save(answers: Answers, path: Path) -> None:
-    """NPZ as `lgncc eval --out` writes it, or CSV with a header and a row a sample."""
+    """NPZ as `lgncc eval --out` writes it, or CSV with a header and a row a sample or step."""
     require_format(path)
     arrays = answers.arrays()
     with replacing(path) as temporary:
@@ -105,14 +125,18 @@ def save(answers: Answers, path: Path) -> None:
             with temporary.open("wb") as file:
                 np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs
             return
-        columns = {}
+        # An answer's place: its sample, and of sequences the step.
+        places = np.indices(answers.values.shape[:-1]).reshape(answers.values.ndim - 1, -1)
+        columns: dict[str, npt.NDArray[np.generic]] = {}
+        columns.update(zip(("sample", "step"), places, strict=False))
         for name, values in arrays.items():
-            if values.ndim == 1:
-                columns["class"] = values
-            else:
-                columns |= {f"{name[:-1]}{i}": column for i, column in enumerate(values.T)}
+            if name == "classes":
+                columns["class"] = values.reshape(-1)
+                continue
+            flat = values.reshape(-1, values.shape[-1])
+            columns |= {f"{name[:-1]}{i}": column for i, column in enumerate(flat.T)}
         with temporary.open("w", newline="") as file:
             writer = csv.writer(file)
-            writer.writerow(["sample", *columns])
+            writer.writerow(columns)
             rows = np.stack([c.astype(np.int64) for c in columns.values()], axis=1)
-            writer.writerows([index, *row] for index, row in enumerate(rows.tolist()))
+            writer.writerows(rows.tolist())

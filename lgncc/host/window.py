@@ -33,6 +33,16 @@ CLOCK_TOLERANCE = 1.05
 Packed = npt.NDArray[np.uint8]
 
 
+def pace_bytes(out_bytes: int, core_bytes: int) -> int:
+    """The least a request takes on the wire, ENDs included, so that the board keeps up."""
+    return int(CLOCK_TOLERANCE * (frame_bytes(out_bytes) + core_bytes)) + 1
+
+
+def open_requests(in_bytes: int, pace: int) -> int:
+    """How many fill the round trip of the link."""
+    return max(OPEN_BYTES // max(frame_bytes(in_bytes), pace), 2)
+
+
 @dataclass
 class _Request:
     """`sent` is the number of its last sending, -1 before."""
@@ -56,9 +66,8 @@ class Window:
         self.sendings = 0
         self.faults = 0
         """Received frames that were no answer: damaged, ERRORs, or answers to nobody."""
-        self._pace = int(CLOCK_TOLERANCE * (frame_bytes(out_bytes) + core_bytes)) + 1
-        longest = max(frame_bytes(in_bytes), self._pace)
-        self.size = min(max(OPEN_BYTES // longest, 2), MAX_OPEN)
+        self._pace = pace_bytes(out_bytes, core_bytes)
+        self.size = min(open_requests(in_bytes, self._pace), MAX_OPEN)
         self._payloads = payloads
         self._key = key
         self._next = 0
@@ -71,6 +80,14 @@ class Window:
     @property
     def done(self) -> bool:
         return self.answered == len(self.answers)
+
+    @property
+    def retries(self) -> int:
+        """Requests sent more than once."""
+        return max(self.sendings - len(self.answers), 0)
+
+    def __len__(self) -> int:
+        return len(self.answers)
 
     @property
     def waiting(self) -> bool:

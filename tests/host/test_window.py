@@ -13,6 +13,7 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from noisy_line import Line, naive_escape
 
 from lgncc.host.window import Window
 
@@ -22,11 +23,6 @@ KEY = zlib.crc32(BUILD_ID)
 
 def naive_answer(payload):
     return zlib.crc32(b"answer" + payload).to_bytes(4, "little")[:2]
-
-
-def naive_escape(body):
-    codes = {0xC0: b"\xdb\xdc", 0xDB: b"\xdb\xdd"}
-    return b"\xc0" + b"".join(codes.get(b, bytes([b])) for b in body) + b"\xc0"
 
 
 def naive_response(body, build_id=BUILD_ID):
@@ -50,33 +46,6 @@ class Board:
     def feed(self, data):
         *bodies, self.pending = (self.pending + data).split(b"\xc0")
         return b"".join(naive_response(body) for body in bodies if body)
-
-
-class Line:
-    """Loses, damages, repeats and swaps bytes, and now and then says again what it once said."""
-
-    def __init__(self, random, rate):
-        self.random, self.rate, self.past = random, rate, b""
-
-    def carry(self, data):
-        out = bytearray()
-        for byte in data:
-            fault = self.random.random() / self.rate if self.rate else 9
-            if fault < 1:
-                out.append(byte ^ self.random.randrange(1, 256))
-            elif fault < 1.2:
-                pass
-            elif fault < 1.4:
-                out += bytes([byte, byte])
-            elif fault < 1.5 and out:
-                out.insert(-1, byte)
-            else:
-                out.append(byte)
-        if self.rate and self.past and self.random.random() < 0.05:
-            start = self.random.randrange(len(self.past))
-            out += self.past[start : start + 60]  # stale bytes out of some buffer
-        self.past += data
-        return bytes(out)
 
 
 def talk(window, random, rate, rounds=20_000):
