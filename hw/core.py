@@ -17,7 +17,8 @@ from lgncc.errors import DesignError
 from lgncc.hw.encoder import ThermometerEncoder
 from lgncc.hw.fabric import MAX_WIDTH, Fabric, fabric_text
 from lgncc.hw.readout import ScoreReadout
-from lgncc.hw.stall import stall_together
+from lgncc.hw.sequence import STATELESS
+from lgncc.hw.stall import first_stage, stall_together
 from lgncc.model import LogicModel
 
 
@@ -33,12 +34,14 @@ class Core(Component):
     """
 
     initiation_interval = 1
+    loop, sequences, step_cycles = 0, 1, 1
+    flags = STATELESS
 
     def __init__(self, model: LogicModel, *, input_register: bool = True) -> None:
         if model.netlist.n_state:
             raise DesignError(
-                f"the network has {model.netlist.n_state} state bits; the spatial architecture "
-                "builds stateless networks only"
+                f"the network has {model.netlist.n_state} state bits; -O 0 and 1 build stateless "
+                "networks only: use -O 2, or --arch folded"
             )
         self.model = model
         self.input_register = input_register
@@ -84,7 +87,8 @@ class Core(Component):
         m.submodules.encoder = self.encoder
         m.submodules.network = self.network
 
-        advance, vector = stall_together(m, self)
+        advance, _ = stall_together(m, self)
+        vector = first_stage(m, self, advance)
         m.d.comb += [self.encoder.x.eq(vector), self.network.x.eq(self.encoder.bits)]
         bits = []
         for index, port in enumerate(self.network.y):

@@ -9,6 +9,7 @@ from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out, connect, flipped
 
 from lgncc.hw.encoder import ThermometerEncoder
+from lgncc.hw.sequence import SequenceFlags
 from lgncc.model import LogicModel
 
 
@@ -19,6 +20,8 @@ class EncodedCore(Component):
     def __init__(self, model: LogicModel, core: Any) -> None:
         self.model = model
         self.core = core
+        self.flags: SequenceFlags = core.flags
+        self.sequences = int(core.sequences)
         flags = len(Value.cast(core.i.payload)) - model.encoder.n_bits
         super().__init__(
             {
@@ -36,6 +39,11 @@ class EncodedCore(Component):
     def initiation_interval(self) -> int:
         """As of the core."""
         return int(self.core.initiation_interval)
+
+    @property
+    def step_cycles(self) -> int:
+        """As of the core."""
+        return int(self.core.step_cycles)
 
     @property
     def contents(self) -> str:

@@ -27,14 +27,15 @@ from lgncc.hw.instructions import BlockProgram, InstructionFields
 from lgncc.hw.nodes import BlockNodes
 from lgncc.hw.pace import Pace
 from lgncc.hw.readout import score_shape
+from lgncc.hw.sequence import EACH_STEP, SequenceFlags, Sequencing
 from lgncc.mapping.assembler import assemble, first_score
 from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program
 from lgncc.model import LogicModel
 
 
 class FoldedCore(Component):
-    """Ports: `i`: In(stream of the packed features, and for a model with state one bit more above
-    them, `first`: this vector begins a sequence); `o`: Out(stream of the readout's bits).
+    """Ports: `i`: In(stream of the packed features, and above them `flags`); `o`: Out(stream of the
+    readout's bits).
 
     With one lane a vector is accepted every `initiation_interval` cycles and answered
     `latency_cycles` after; a stall at `o` delays what follows. With more lanes, a batch is
@@ -45,11 +46,14 @@ class FoldedCore(Component):
     the cycle after it was accepted on, the following one after each `next`: Out(1).
     """
 
+    sequences = 1
+
     def __init__(
         self,
         model: LogicModel,
         *,
         lanes: int = 1,
+        sequencing: Sequencing = EACH_STEP,
         program: Program | None = None,
         memory: Any = None,
         nodes: Any = None,
@@ -57,6 +61,7 @@ class FoldedCore(Component):
     ) -> None:
         if model.netlist.n_state and lanes > 1:
             raise DesignError("folded: a network with state runs in one lane")
+        self.flags = SequenceFlags.of(model, sequencing.answering)
         self.model = model
         self.lanes = lanes
         self.program = assemble(model) if program is None else program
@@ -73,7 +78,7 @@ class FoldedCore(Component):
             out_width = max(in_class, 1) if readout.kind == "class" else in_scores
         self.bit_serial = bit_serial
         self.vector_width = 1 if bit_serial else model.encoder.input_width
-        in_width = self.vector_width + bool(model.netlist.n_state)
+        in_width = self.vector_width + self.flags.width
         super().__init__(
             {
                 "i": In(stream.Signature(unsigned(in_width))),
@@ -92,6 +97,11 @@ class FoldedCore(Component):
     def initiation_interval(self) -> int:
         """Cycles a vector, on average and rounded up, of a stream that never pauses."""
         return self.pace.interval(self.lanes)
+
+    @property
+    def step_cycles(self) -> int:
+        """Cycles from a vector to the next one of its sequence, at the least."""
+        return self.initiation_interval
 
     @property
     def pace(self) -> Pace:
@@ -184,6 +194,9 @@ class FoldedCore(Component):
         drain_cycles, issue_cycles = self.nodes.drain_cycles, self.nodes.issue_cycles
         drain = Signal(range(drain_cycles))
         accept = self.i.valid & self.i.ready
+        wanted = Signal(init=1)  # an answer, of the vector that was accepted last
+        with m.If(accept):
+            m.d.sync += wanted.eq(self.flags.answered(self.i.payload))
         m.d.comb += [self.memory.address.eq(address), self.memory.restart.eq(accept)]
         answered = Signal()
         count = Signal.like(lane)  # of the answers that are still to be taken, less one
@@ -220,9 +233,9 @@ class FoldedCore(Component):
                 with m.If(drain == 0):
                     m.next = "ANSWER"
             with m.State("ANSWER"):
-                m.d.comb += self.o.valid.eq(1)
-                m.d.comb += answered.eq(self.o.ready)
-                with m.If(self.o.ready):
+                m.d.comb += self.o.valid.eq(wanted)
+                m.d.comb += answered.eq(self.o.ready | ~wanted)
+                with m.If(answered):
                     m.d.sync += count.eq(count - 1)
                     with m.If(count == 0):
                         m.d.sync += lane.eq(0)
@@ -232,9 +245,8 @@ class FoldedCore(Component):
     def _features(self, m: Module, accept: Signal, op: Signal) -> tuple[Any, Any]:
         """The feature that LOAD compares, as an unsigned number; and `first`."""
         first = Signal()
-        if self.model.netlist.n_state:
-            with m.If(accept):
-                m.d.sync += first.eq(self.i.payload[-1])
+        with m.If(accept):
+            m.d.sync += first.eq(self.flags.first_of(self.i.payload))
         if self.bit_serial:
             m.d.comb += self.next.eq(op == Op.NEXT)
             return self.i.payload[:1], first

@@ -50,6 +50,14 @@ class SequenceFlags:
         """Bits above the features."""
         return self.first + self.last
 
+    def describe(self, width: int) -> list[str]:
+        """Lines on the bits above `width` bits of features."""
+        last = "last, 1 where it ends one: no other vector is answered"
+        return [
+            *[f"bit {width}: first, 1 where the vector begins a sequence"] * self.first,
+            *[f"bit {width + 1}: {last}"] * self.last,
+        ]
+
     def first_of(self, payload: Any) -> Any:
         """The flag in a payload, which is an Amaranth value of all its bits; 0 without state."""
         return payload[-self.width] if self.first else 0
@@ -57,3 +65,6 @@ class SequenceFlags:
     def answered(self, payload: Any) -> Any:
         """Whether the payload's vector is answered."""
         return payload[-1] if self.last else 1
+
+
+STATELESS = SequenceFlags(first=False, last=False)

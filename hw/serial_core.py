@@ -24,6 +24,7 @@ from lgncc.errors import DesignError
 from lgncc.hw.fabric import MAX_WIDTH
 from lgncc.hw.mapped_core import LUTS_MODULE
 from lgncc.hw.popcount import Popcount
+from lgncc.hw.sequence import STATELESS
 from lgncc.mapping.design import PARTS
 from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages
@@ -38,6 +39,8 @@ class SerialCore(Component):
     Ports and behaviour as of lgncc.hw.core.Core. A stall at `o` holds everything. Raises
     DesignError for a vector too wide for a wire.
     """
+
+    flags, sequences = STATELESS, 1
 
     def __init__(self, design: SerialDesign, *, input_register: bool = True) -> None:
         self.design = design
@@ -65,6 +68,8 @@ class SerialCore(Component):
     def initiation_interval(self) -> int:
         """Cycles from a vector's acceptance to the next one's: a row a cycle."""
         return self.design.rows
+
+    step_cycles = initiation_interval
 
     @property
     def latency_cycles(self) -> int:

@@ -12,10 +12,12 @@ those still inside go to the buffer.
 
 from __future__ import annotations
 
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal
+from amaranth.hdl import Const, Module, Signal
 from amaranth.lib.fifo import SyncFIFOBuffered
 
-from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
+from lgncc.hw.loop import Occupancy
+from lgncc.hw.mapped_core import MappedCore
+from lgncc.hw.stall import first_stage
 
 BUFFER_CYCLES = 2
 """Cycles from the last rank through the empty buffer."""
@@ -44,29 +46,24 @@ class StreamingCore(MappedCore):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        accept, take = self.i.valid & self.i.ready, self.o.valid & self.o.ready
+        always = Const(1)
+        inside = Occupancy(m, self, always, super().latency_cycles)
+        enter = inside.accept & self.flags.answered(self.i.payload)
+        take = self.o.valid & self.o.ready
         count = Signal(range(self.capacity + 1))
-        with m.If(accept & ~take):
+        with m.If(enter & ~take):
             m.d.sync += count.eq(count + 1)
-        with m.Elif(take & ~accept):
+        with m.Elif(take & ~enter):
             m.d.sync += count.eq(count - 1)
-        m.d.comb += self.i.ready.eq(~count[-1])
-
-        valid = Signal(super().latency_cycles)
-        m.d.sync += valid.eq(Cat(accept, valid))
-        vector = self.i.payload
-        if self.input_register:
-            vector = Signal.like(self.i.payload, name="vector", reset_less=True)
-            m.d.sync += vector.eq(self.i.payload)
-        answer = Signal.like(self.o.payload)
-        clocked = {"i_clk": ClockSignal()} if self.stages.registers else {}
-        m.submodules.luts = Instance(LUTS_MODULE, i_x=vector, o_y=answer, **clocked)
+        m.d.comb += self.i.ready.eq(~count[-1] & inside.room(self.loop, self.sequences))
+        vector = first_stage(m, self, always)
+        answer = self._answer(m, vector, inside, always)
 
         # One more than can be inside: its memory then has a power of two of rows.
         m.submodules.buffer = buffer = SyncFIFOBuffered(width=len(answer), depth=self.capacity + 1)
         m.d.comb += [
             buffer.w_data.eq(answer),
-            buffer.w_en.eq(valid[-1]),
+            buffer.w_en.eq(inside.answered[-1]),
             self.o.payload.eq(buffer.r_data),
             self.o.valid.eq(buffer.r_rdy),
             buffer.r_en.eq(self.o.ready),

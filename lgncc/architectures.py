@@ -11,8 +11,11 @@ from dataclasses import dataclass, replace
 from functools import cache, cached_property
 from typing import Literal, get_args
 
+import numpy as np
+
 from lgncc.boards import Board, list_boards, load_board
 from lgncc.errors import DesignError
+from lgncc.hw.sequence import Answering
 from lgncc.lowering import (
     Lowered,
     affordable_levels,
@@ -27,7 +30,7 @@ from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign, map_serial
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
-from lgncc.passes.inputs import PruneInputs
+from lgncc.passes.unread import without_unread
 
 Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
 Goal = Literal["latency", "throughput", "area"]
@@ -87,8 +90,9 @@ class Estimate:
 class Planner:
     """Estimates for one model; what they are made from is computed once."""
 
-    def __init__(self, model: LogicModel) -> None:
-        self.model = PruneInputs().apply(model)
+    def __init__(self, model: LogicModel, answering: Answering = "each-step") -> None:
+        self.model = without_unread(model)
+        self.answering = answering
         self.serial = cache(lambda bits: map_serial(self.model, bits))
 
     @cached_property
@@ -113,8 +117,8 @@ class Planner:
         if estimate.architecture == "class-serial":
             return lower_serial(self.serial(estimate.setting), board)
         if estimate.architecture == "folded":
-            return lower_folded(self.model, self.program, estimate.setting, board)
-        return lower_luts(self.mapped, board, estimate.setting)
+            return lower_folded(self.model, self.program, estimate.setting, board, self.answering)
+        return lower_luts(self.mapped, board, estimate.setting, self.answering)
 
     def reason(
         self,
@@ -179,10 +183,11 @@ class Planner:
 
     def _of_stages(self, name: Architecture, stages: Stages, board: Board) -> Estimate:
         luts = self.mapped.luts
-        if luts.n_state:
-            raise DesignError("builds stateless networks only")
-        cells = luts.n_gates + stages.extra_cells + self._shell()
-        return self._fitting(Estimate(name, stages.longest, cells, stages.ranks, 1), board)
+        # A state bit is in the cell of the LUT that makes it, where it has one of its own.
+        own = np.unique(luts.next_state[luts.next_state >= luts.first_gate])
+        cells = luts.n_gates + stages.extra_cells + luts.n_state - len(own) + self._shell()
+        interval = stages.loop + 1
+        return self._fitting(Estimate(name, stages.longest, cells, stages.ranks, interval), board)
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
         bits = BITS_A_CYCLE[::-1] if goal == "area" else BITS_A_CYCLE

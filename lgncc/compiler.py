@@ -20,6 +20,7 @@ from lgncc.flow.nextpnr import SEEDS
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
+from lgncc.hw.sequence import Answering
 from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
 from lgncc.mapping.saved import save_program, save_serial
 from lgncc.mapping.storage import save_design
@@ -63,7 +64,7 @@ class Options:
     `max_drop` is given: lossy pruning by `data`, for so many percentage points of accuracy.
 
     `architecture`: None chooses, by what `optimize` asks for. `freq_mhz` is the clock to run at, by
-    the PLL; without it the design has the board's clock.
+    the PLL; without it the design has the board's clock. `answering`: as of lgncc.hw.sequence.
     """
 
     board: str
@@ -73,6 +74,7 @@ class Options:
     freq_mhz: float | None = None
     architecture: Architecture | None = None
     optimize: Goal = "latency"
+    answering: Answering = "each-step"
     seed: int = 1
     data: Path | None = None
     verify: Verify = "fast"
@@ -114,7 +116,7 @@ def compile_model(
     with watch.step("optimize"):
         optimized = optimize(pruned, pipeline, prove=options.verify != "none")
         rungs.append(beginning_after(lossy, optimized.rung))
-    planner = Planner(optimized.model)
+    planner = Planner(optimized.model, options.answering)
     lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
     if options.verify != "none":
@@ -244,7 +246,8 @@ def _prove(
     with watch.step("prove the mapping"):
         rungs = [check_mapped(lowered.mapped, model)]
     with watch.step("prove the synthesis"):
-        return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, lowered.stages.ranks)]
+        ranks, loop = lowered.stages.ranks, lowered.stages.loop
+        return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, ranks, loop=loop)]
 
 
 def _publish(
@@ -269,14 +272,9 @@ def _publish(
     if lowered.program is not None:
         save_program(lowered.program, work / PROGRAM)
         artifacts["program"] = workspace.publish(work / PROGRAM, PROGRAM)
-    facts = {
-        "build_id": design.build_id.hex(),
-        "uart_divisor": design.uart_divisor,
-        "clock_hz": design.placed.clock_hz,
-        "latency_cycles": design.core.latency_cycles,
-        "initiation_interval": design.core.initiation_interval,
-        "capacity": design.capacity,
+    facts = design.facts | {
         "register_ranks": lowered.stages.ranks if lowered.stages else None,
+        "loop_ranks": lowered.stages.loop if lowered.stages else None,
     }
     artifacts["design"] = workspace.publish(json.dumps(facts, indent=1).encode(), "design.json")
     artifacts["logs"] = work

@@ -16,12 +16,13 @@ from lgncc.boards import Board
 from lgncc.emit.board import BoardDesign, emit_board, emit_core, emit_mapped_board
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Timing, Usage, require_fit
+from lgncc.hw.sequence import Answering, Sequencing
 from lgncc.mapping.design import PARTS, MappedDesign
 from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
-from lgncc.passes.inputs import PruneInputs
+from lgncc.passes.unread import without_unread
 
 MAPPED_LEVEL = 2
 """From this -O level on, lgncc maps to LUTs itself."""
@@ -42,7 +43,7 @@ LUT_PARTS = {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS
 class Lowered:
     """parts: of each hierarchical name, for the breakdown; the rest is the shell. levels: of
     gates, or of LUTs where the design is mapped. Of mapped, serial and program, what the core was
-    built from; stages: those of `mapped`."""
+    built from; stages: those of `mapped`. answering: as of lgncc.hw.sequence."""
 
     architecture: str
     design: BoardDesign
@@ -52,18 +53,24 @@ class Lowered:
     stages: Stages | None = None
     serial: SerialDesign | None = None
     program: Program | None = None
+    answering: Answering = "each-step"
 
 
 def lower_gates(model: LogicModel, board: Board) -> Lowered:
     """The core of gates. Raises DesignError where its registers alone are too many."""
-    model = PruneInputs().apply(model)
+    model = without_unread(model)
     distinct = len(np.unique(model.netlist.outputs))
     usage = {board.flip_flops: Usage(distinct, board.capacity[board.flip_flops])}
     require_fit(board, usage, "counting only the registers of the network's outputs")
     return Lowered("spatial", emit_board(model, board), GATE_PARTS, model.netlist.depth)
 
 
-def lower_luts(mapped: MappedDesign, board: Board, max_levels: int | None = None) -> Lowered:
+def lower_luts(
+    mapped: MappedDesign,
+    board: Board,
+    max_levels: int | None = None,
+    answering: Answering = "each-step",
+) -> Lowered:
     """The core of LUTs, with at most `max_levels` between two registers, or as many as the
     board's clock allows. Raises DesignError where they are too many."""
     luts = mapped.luts
@@ -74,8 +81,16 @@ def lower_luts(mapped: MappedDesign, board: Board, max_levels: int | None = None
     usage = {resource: Usage(count, board.capacity[resource]) for resource, count in used.items()}
     require_fit(board, usage, "counting only the LUTs and registers of the core")
     name = "spatial" if stages.ranks == 1 else "pipelined"
-    design = emit_mapped_board(mapped, stages, board)
-    return Lowered(name, design, LUT_PARTS, luts.depth, mapped=mapped, stages=stages)
+    design = emit_mapped_board(mapped, stages, board, sequencing=Sequencing(answering))
+    return Lowered(
+        name,
+        design,
+        LUT_PARTS,
+        luts.depth,
+        mapped=mapped,
+        stages=stages,
+        answering=answering,
+    )
 
 
 def lower_serial(design: SerialDesign, board: Board) -> Lowered:
@@ -87,7 +102,13 @@ def lower_serial(design: SerialDesign, board: Board) -> Lowered:
     return Lowered("class-serial", emitted, SERIAL_PARTS, design.luts.depth, serial=design)
 
 
-def lower_folded(model: LogicModel, program: Program, lanes: int, board: Board) -> Lowered:
+def lower_folded(
+    model: LogicModel,
+    program: Program,
+    lanes: int,
+    board: Board,
+    answering: Answering = "each-step",
+) -> Lowered:
     """The gate processor. Raises DesignError where the part's memory is too small."""
     from lgncc.hw.folded import FoldedCore
     from lgncc.placement import place
@@ -96,7 +117,14 @@ def lower_folded(model: LogicModel, program: Program, lanes: int, board: Board) 
 
     def core() -> FoldedCore:
         memory, nodes = placement.make(program, board)
-        return FoldedCore(model, lanes=lanes, program=program, memory=memory, nodes=nodes)
+        return FoldedCore(
+            model,
+            lanes=lanes,
+            sequencing=Sequencing(answering),
+            program=program,
+            memory=memory,
+            nodes=nodes,
+        )
 
     emitted = emit_core(core, board)
     return Lowered("folded", emitted, FOLDED_PARTS, model.netlist.depth, program=program)
@@ -114,4 +142,5 @@ def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowere
         return None
     short = min(clock.fmax_mhz / clock.target_mhz for clock in timing)
     levels = max(int(lowered.stages.longest * short * 0.95), 1)
-    return lower_luts(lowered.mapped, board, min(levels, lowered.stages.longest - 1))
+    levels = min(levels, lowered.stages.longest - 1)
+    return lower_luts(lowered.mapped, board, levels, lowered.answering)

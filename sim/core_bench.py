@@ -64,7 +64,7 @@ class Scoreboard:
     def __init__(self, pins: Pins, job: Job) -> None:
         self.pins, self.job = pins, job
         self.inputs, self.answers = job.load_vectors()
-        first = 1 << job.design.in_width - 1
+        first = 1 << job.design.in_width - 1 - job.design.answers_last
         # Vectors whose answers do not depend on what was asked before.
         self.alone = [
             index
@@ -73,12 +73,13 @@ class Scoreboard:
         ]
         self.inside: deque[tuple[int, int]] = deque()  # vector, time of its acceptance
         self.now = 0
-        self.may_accept_at = 0
+        self.may_accept_at = deque([0] * job.design.sequences)  # the next vectors, by turns
         self.may_answer_at = 0
 
     async def step(self, index: int | None, o_ready: bool) -> bool:
         """One cycle that offers vector `index`, if any. True if the core accepted it."""
-        latency, capacity = self.job.design.latency_cycles, self.job.design.capacity
+        design = self.job.design
+        latency, capacity = design.latency_cycles, design.capacity
         payload = None if index is None else self.inputs[index]
         seen = await self.pins.cycle(payload, o_ready=o_ready)
 
@@ -93,7 +94,7 @@ class Scoreboard:
                 )
             expected = self.answers[oldest]
             if seen.o_payload != expected:
-                difference = self.job.design.answer.difference(expected, seen.o_payload)
+                difference = design.answer.difference(expected, seen.o_payload)
                 raise RefutedError(f"{self.job.label(oldest)}: {difference}")
         elif self.inside and self.now >= max(self.inside[0][1] + latency, self.may_answer_at):
             raise RefutedError(
@@ -107,18 +108,20 @@ class Scoreboard:
         else:
             room = len(self.inside) < capacity
             where = f"with {len(self.inside)} of {capacity} vectors inside"
-        if seen.i_ready != (room and self.now >= self.may_accept_at):
+        if seen.i_ready != (room and self.now >= self.may_accept_at[0]):
             raise RefutedError(
                 f"i__ready is {int(seen.i_ready)} {where}, "
-                f"{self.job.design.initiation_interval} being the initiation interval"
+                f"{design.initiation_interval} being the initiation interval"
             )
         if seen.o_valid and o_ready:
             self.inside.popleft()
             self.may_answer_at = self.now + 1
         accepted = index is not None and seen.i_ready
         if accepted and index is not None:
-            self.inside.append((index, self.now))
-            self.may_accept_at = self.now + self.job.design.initiation_interval
+            if not design.answers_last or self.inputs[index] >> design.in_width - 1:
+                self.inside.append((index, self.now))
+            self.may_accept_at.popleft()
+            self.may_accept_at.append(self.now + (design.step_cycles or design.initiation_interval))
         self.now += capacity is not None or not stalled
         return accepted
 
@@ -130,7 +133,7 @@ class Scoreboard:
     async def reset(self) -> None:
         await self.pins.cycle(None, o_ready=False, rst=True)
         self.inside.clear()
-        self.may_accept_at = self.now
+        self.may_accept_at = deque([self.now] * len(self.may_accept_at))
 
 
 async def back_to_back(board: Scoreboard) -> None:
@@ -178,12 +181,8 @@ async def resets(board: Scoreboard) -> None:
 @cocotb.test()
 async def core(dut: Any) -> None:
     job = Job.current()
-    design = job.design
     try:
-        for port, width in (("i", design.in_width), ("o", design.answer.total_width)):
-            found = len(getattr(dut, f"{port}__payload"))
-            if found != width:
-                raise RefutedError(f"{port}__payload has {found} bits, the model needs {width}")
+        job.check_widths(dut)
         board = Scoreboard(Pins(dut), job)
         await board.reset()
         for phase in (back_to_back, stalls, resets):

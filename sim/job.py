@@ -21,6 +21,18 @@ class RefutedError(AssertionError):
 
 
 @dataclass(frozen=True)
+class Batch:
+    """Of a core that loads up to `lanes` vectors one after the other, and then evaluates them
+    together. Cycles: from reset until it accepts a vector, from there until it is loaded, and from
+    the last one loaded until the first answer."""
+
+    lanes: int
+    start_cycles: int
+    load_cycles: int
+    run_cycles: int
+
+
+@dataclass(frozen=True)
 class Design:
     """The facts that a design states of itself, and its ports' widths in bits."""
 
@@ -31,9 +43,16 @@ class Design:
     uart_divisor: int
     build_id: str
     has_state: bool = False
-    """Then the highest bit of an input is 1 where a sequence begins."""
+    """Then the flags of lgncc.hw.sequence stand above an input's features."""
+    answers_last: bool = False
+    """Whether only vectors with the flag `last` are answered."""
+    sequences: int = 1
+    step_cycles: int | None = None
+    """From a vector to the next one of its sequence, of which so many take turns; the initiation
+    interval without state."""
     capacity: int | None = None
     """Vectors inside beyond which the core accepts none; None: a stall at `o` holds everything."""
+    batch: Batch | None = None
 
 
 @dataclass(frozen=True)
@@ -56,7 +75,16 @@ class Job:
         fields: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text())
         design = fields.pop("design")
         answer = AnswerFormat(**design.pop("answer"))
-        return cls(design=Design(answer=answer, **design), **fields)
+        batch = design.pop("batch")
+        batch = batch and Batch(**batch)
+        return cls(design=Design(answer=answer, batch=batch, **design), **fields)
+
+    def check_widths(self, dut: Any) -> None:
+        """Raises RefutedError where the design's ports are not as wide as the model needs."""
+        for port, width in (("i", self.design.in_width), ("o", self.design.answer.total_width)):
+            found = len(getattr(dut, f"{port}__payload"))
+            if found != width:
+                raise RefutedError(f"{port}__payload has {found} bits, the model needs {width}")
 
     def load_vectors(self) -> tuple[list[int], list[int]]:
         """Inputs and answers, an integer each."""

@@ -102,16 +102,30 @@ def pack_samples(encoder: Encoder, x: npt.ArrayLike) -> Packed:
     return _pack_bits(encoder.quantize(x), encoder.bits.astype(np.int64))
 
 
-def pack_sequences(encoder: Encoder, x: npt.NDArray[np.float64]) -> Packed:
-    """Sequences x (n, steps, F) as input vectors of a core with state, one after the other: above
-    the features stands `first`, 1 where a sequence begins."""
+def pack_sequences(encoder: Encoder, x: npt.NDArray[np.float64], *, last: bool = False) -> Packed:
+    """Sequences x (n, steps, F) as input vectors of a core with state, one after the other, with
+    the flag `last` only if asked for."""
     n, steps, features = x.shape
-    first = np.zeros((n, steps), np.int64)
-    first[:, 0] = 1
-    values = encoder.quantize(x.reshape(n * steps, features))
-    return _pack_bits(
-        np.column_stack([values, first.reshape(-1)]), np.append(encoder.bits.astype(np.int64), 1)
-    )
+    step = np.tile(np.arange(steps), n)
+    ends = step == steps - 1 if last else None
+    return pack_steps(encoder, x.reshape(n * steps, features), step == 0, ends)
+
+
+def pack_steps(encoder: Encoder, x: npt.ArrayLike, first: Bits, last: Bits | None = None) -> Packed:
+    """Steps x (n, F) as input vectors of a core with state: above the features stand the flags of
+    lgncc.hw.sequence, bool (n,)."""
+    flags = [first] if last is None else [first, last]
+    widths = np.append(encoder.bits.astype(np.int64), np.ones(len(flags), np.int64))
+    return _pack_bits(np.column_stack([encoder.quantize(x), *flags]).astype(np.int64), widths)
+
+
+def by_turns(n: int, steps: int, sequences: int) -> npt.NDArray[np.int64]:
+    """The order in which n sequences are taken, so many of them by turns: index `i * steps + step`
+    for each vector. Where the last turns would be too few, sequences are repeated."""
+    rounds = -(-n // sequences)
+    sequence = np.arange(rounds * sequences).reshape(rounds, 1, sequences) % n
+    order: npt.NDArray[np.int64] = sequence * steps + np.arange(steps)[:, None]
+    return order.reshape(-1)
 
 
 def _pack_bits(fields: npt.NDArray[np.int64], widths: npt.NDArray[np.int64]) -> Packed:

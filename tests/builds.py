@@ -85,15 +85,7 @@ def write_build(folder, model, built=None, design=None):
     (folder / "board.v").write_text(design.board_text)
     save_model(model, folder / "model.npz")
     save_model(model, folder / "optimized_model.npz")
-    facts = {
-        "build_id": design.build_id.hex(),
-        "uart_divisor": design.uart_divisor,
-        "clock_hz": design.placed.clock_hz,
-        "latency_cycles": design.core.latency_cycles,
-        "initiation_interval": design.core.initiation_interval,
-        "capacity": design.capacity,
-    }
-    (folder / "design.json").write_text(json.dumps(facts))
+    (folder / "design.json").write_text(json.dumps(design.facts))
     return folder
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import replace
 
 import builds
+import cores
+import naive
 import numpy as np
 
 N_STATE = 4
@@ -26,3 +28,19 @@ def random_sequences(model, n, steps, seed=0):
     low, high = encoder.integer_range
     integers = np.random.default_rng(seed).integers(low, high + 1, (n, steps, encoder.n_features))
     return np.ldexp(integers.astype(float), -encoder.fraction.astype(int))
+
+
+def answers_of(model, samples, first, slots=1):
+    """The payload of each step of a stream whose vectors belong to `slots` sequences by turns.
+
+    samples: feature integers (n, F); first: bool (n,).
+    """
+    encoder, netlist = model.encoder, model.netlist
+    states, payloads = [None] * slots, []
+    for index, (sample, begins) in enumerate(zip(samples, first, strict=True)):
+        state = netlist.reset.tolist() if begins else states[index % slots]
+        payloads.append(cores.answer(model, sample, state))
+        inputs = naive.thermometer(sample, encoder.feature.tolist(), encoder.threshold.tolist())
+        columns = (netlist.fanin, netlist.table, netlist.next_state)
+        states[index % slots] = naive.evaluate(netlist.n_inputs, *columns, inputs, state)
+    return payloads

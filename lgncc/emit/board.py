@@ -14,6 +14,7 @@ from lgncc.flow.build import CELLS
 from lgncc.flow.platform import PlatformDesign, elaborate
 from lgncc.forms import FAST_HZ, Form
 from lgncc.host.frames import BUILD_ID_BYTES
+from lgncc.hw.sequence import EACH_STEP, Sequencing
 
 if TYPE_CHECKING:
     from lgncc.mapping.design import MappedDesign
@@ -46,6 +47,21 @@ class BoardDesign:
         return self.core.capacity if isinstance(self.core, StreamingCore) else None
 
     @property
+    def facts(self) -> dict[str, str | int | float | None]:
+        """What the design states of itself, and simulations hold it to."""
+        core = self.core
+        return {
+            "build_id": self.build_id.hex(),
+            "uart_divisor": self.uart_divisor,
+            "clock_hz": self.placed.clock_hz,
+            "latency_cycles": core.latency_cycles,
+            "initiation_interval": core.initiation_interval,
+            "step_cycles": core.step_cycles,
+            "answers_last": core.flags.last,
+            "capacity": self.capacity,
+        }
+
+    @property
     def flash(self) -> tuple[int, bytes]:
         """What stands in the flash behind the bitstream, and from which byte on."""
         from lgncc.hw.flash import FlashProgram
@@ -66,12 +82,19 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
 
 
 def emit_mapped_board(
-    design: MappedDesign, stages: Stages, board: Board, form: Form | None = None
+    design: MappedDesign,
+    stages: Stages,
+    board: Board,
+    form: Form | None = None,
+    sequencing: Sequencing = EACH_STEP,
 ) -> BoardDesign:
     """The spatial core of a mapped design behind the board's link."""
     from lgncc.hw.mapped_core import MappedCore
 
-    return emit_core(lambda: MappedCore(design, stages, input_register=False), board, form)
+    def core() -> MappedCore:
+        return MappedCore(design, stages, sequencing=sequencing, input_register=False)
+
+    return emit_core(core, board, form)
 
 
 def emit_core(
@@ -104,8 +127,15 @@ def emit_core(
 
     fast = board.clock.hz > FAST_HZ
     shells = [
-        Shell(make_core(), divisor=cycles, build_id=build_id, answer_register=fast, form=form)
-        for _ in range(2)
+        Shell(
+            core,
+            divisor=cycles,
+            build_id=build_id,
+            flags=core.flags,
+            answer_register=fast,
+            form=form,
+        )
+        for core in (make_core(), make_core())
     ]
     board_text = component_verilog(shells[0], BOARD_MODULE)
     core: AnyCore = shells[1].core

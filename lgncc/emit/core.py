@@ -47,7 +47,7 @@ def core_rtlil(core: AnyCore, name: str = "lgncc_core") -> str:
 
     if isinstance(core, MappedCore):
         text: str = rtlil.convert(core, name=name, emit_src=False)
-        return text + luts_rtlil(core.design.luts, core.stages, LUTS_MODULE, enable=core.held)
+        return text + luts_rtlil(core.design.luts, core.stages, LUTS_MODULE, **core.form)
     if core.extra_verilog() is not None:
         raise DesignError(
             f"the network's {core.model.netlist.n_gates:,} gates are written as Verilog text; "
@@ -67,8 +67,9 @@ def header(core: AnyCore, name: str) -> str:
         "",
         "clk                 rising edge",
         "rst                 synchronous, active high; discards what is inside",
-        f"i__payload[{model.encoder.input_width - 1}:0]  input vector:",
+        f"i__payload[{len(core.i.payload) - 1}:0]  input vector:",
         *(f"  {line}" for line in describe_input(model.encoder)),
+        *(f"  {line}" for line in core.flags.describe(model.encoder.input_width)),
         "i__valid, i__ready  a vector is accepted at a clock edge where both are 1",
         f"o__payload[{len(core.o.payload) - 1}:0]  answer:",
         *(f"  {line}" for line in describe_output(model)),
@@ -77,8 +78,20 @@ def header(core: AnyCore, name: str) -> str:
         f"latency: {core.latency_cycles} cycles, from the edge that accepts a vector to the edge",
         "  that can take its answer",
         f"initiation interval: {core.initiation_interval} cycle; {_of_stalls(core)}",
+        *_of_sequences(core),
     ]
     return "".join(f"// {line}".rstrip() + "\n" for line in lines)
+
+
+def _of_sequences(core: AnyCore) -> list[str]:
+    if not core.flags.first:
+        return []
+    if core.sequences == 1:
+        return ["one sequence after another; a vector is the next step of the one before it"]
+    return [
+        f"{core.sequences} sequences by turns: vector k, counted from reset, is a step of the one",
+        f"  in slot k mod {core.sequences}; from a step to the next {core.step_cycles} cycles",
+    ]
 
 
 def _of_stalls(core: AnyCore) -> str:

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from typing import TypedDict
 
 import numpy as np
 import numpy.typing as npt
@@ -21,10 +22,17 @@ from lgncc.arrays import Ids, Tables
 from lgncc.emit.families import Family
 from lgncc.emit.verilog import BITS_A_LINE
 from lgncc.mapping.design import PARTS
-from lgncc.mapping.stages import Stages
+from lgncc.mapping.stages import Stages, feed_forward
 from lgncc.netlist import Netlist
 
 Names = npt.NDArray[np.object_]
+
+
+class TextForm(TypedDict):
+    """Options of the text, whatever its language, as of luts_verilog."""
+
+    enable: bool
+    state_outside: bool
 
 
 def luts_verilog(
@@ -33,6 +41,7 @@ def luts_verilog(
     name: str,
     *,
     enable: bool = True,
+    state_outside: bool = False,
     family: Family | None = None,
     part: npt.NDArray[np.uint8] | None = None,
 ) -> str:
@@ -40,8 +49,11 @@ def luts_verilog(
 
     enable: whether the registers of the pipeline can be held. A port of no bits is left out, and
     so are clk and enable without registers, clk and step without state. State has no reset.
+    state_outside: the state has no registers; it is the upper bits of x, and the next state, as it
+    is in the stage `stages.loop`, the upper bits of y.
     """
-    text = _Text(luts, stages, part, enable)
+    text = _Text(luts, stages, part, enable, state_outside)
+    luts = text.luts
     inputs = ["x"] * bool(luts.n_inputs) + ["clk"] * bool(stages.registers + luts.n_state)
     inputs += ["enable"] * bool(enable and stages.registers) + ["step"] * bool(luts.n_state)
     outputs = ["y"] * bool(len(luts.outputs))
@@ -53,18 +65,21 @@ def luts_verilog(
             *(f"  output {width[port]}{port};" for port in outputs),
             *(f"  wire n{i + 2} = x[{i}];" for i in range(luts.n_inputs)),
             *(text.portable() if family is None else text.cells(family)),
-            *(["  assign y = {", *_concatenation(text.outputs()), "  };"] if outputs else []),
+            *(["  assign y = {", *_concatenation(text.outputs), "  };"] if outputs else []),
             "endmodule",
             "",
         ]
     )
 
 
-def luts_rtlil(luts: Netlist, stages: Stages, name: str, *, enable: bool = True) -> str:
+def luts_rtlil(
+    luts: Netlist, stages: Stages, name: str, *, enable: bool = True, state_outside: bool = False
+) -> str:
     """The same module as RTLIL: a `$lut` a LUT and a `$dffe`, or a `$dff`, a register."""
-    assert not luts.n_state, "a pipeline cannot hold state"
-    text = _Text(luts, stages, None, enable)
-    ports = ["clk", *["enable"] * enable] * bool(stages.registers)
+    text = _Text(luts, stages, None, enable, state_outside)
+    luts = text.luts
+    ports = ["clk"] * bool(stages.registers + luts.n_state)
+    ports += ["enable"] * bool(enable and stages.registers) + ["step"] * bool(luts.n_state)
     wide = {"x": luts.n_inputs, "y": len(luts.outputs)}
     lines = [f"module \\{name}"]
     lines += [f"  wire input {at} \\{port}" for at, port in enumerate(ports, start=1)]
@@ -74,7 +89,7 @@ def luts_rtlil(luts: Netlist, stages: Stages, name: str, *, enable: bool = True)
             lines.append(f"  wire width {wide[port]} {direction} {len(ports)} \\{port}")
     lines += [f"  wire \\n{i + 2}\n  connect \\n{i + 2} \\x [{i}]" for i in range(luts.n_inputs)]
     lines += text.rtlil()
-    lines += [f"  connect \\y [{at}] {one}" for at, one in enumerate(map(_sigspec, text.outputs()))]
+    lines += [f"  connect \\y [{at}] {one}" for at, one in enumerate(map(_sigspec, text.outputs))]
     return "\n".join([*lines, "end", ""])
 
 
@@ -100,7 +115,11 @@ class _Text:
         stages: Stages,
         part: npt.NDArray[np.uint8] | None,
         enable: bool,
+        state_outside: bool,
     ) -> None:
+        taken = stages.taken(luts)
+        if state_outside:
+            luts = feed_forward(luts)
         self.luts, self.stages = luts, stages
         self._enable = "enable" if enable else ""
         count = stages.hold + 1
@@ -119,7 +138,8 @@ class _Text:
         # A state bit is of the part of the LUT that it shares a cell with.
         parts[state] = parts[luts.next_state]
         self._state: list[str] = self._name[self._start[state]].tolist()
-        self._next_state: list[str] = self._name[self._start[luts.next_state]].tolist()
+        roots: list[str] = self._at(luts.roots, taken).tolist()
+        self.outputs, self._next_state = roots[: len(luts.outputs)], roots[len(luts.outputs) :]
         self._part = np.array(PARTS, np.object_)[parts]
         self._node = node
 
@@ -127,10 +147,6 @@ class _Text:
         """The names of nodes as they are seen from a stage."""
         delay = np.where(nodes < 2, 0, stage - self.stages.stage[nodes])
         names: Names = self._name[self._start[nodes] + delay]
-        return names
-
-    def outputs(self) -> list[str]:
-        names: list[str] = self._at(self.luts.outputs, self.stages.ranks).tolist()
         return names
 
     def _luts(self) -> Iterator[_Lut]:
@@ -216,7 +232,7 @@ class _Text:
         gates = range(self.luts.first_gate, self.luts.n_nodes)
         registers = self._name[self._registers].tolist()
         yield from map("  wire \\n{}".format, gates)
-        yield from map("  wire \\{}".format, registers)
+        yield from map("  wire \\{}".format, registers + self._state)
         for group in self._luts():
             fanins = len(group.fanins)
             rows = 1 << fanins
@@ -229,15 +245,17 @@ class _Text:
             read = [map(_sigspec, names) for names in reversed(group.fanins)]
             own = group.gate.tolist()
             yield from map(template.format, own, group.table.tolist(), *read, own)
-        kind = "$dffe" if self._enable else "$dff"
-        held = "    parameter \\EN_POLARITY 1'1\n    connect \\EN \\enable\n" * (kind == "$dffe")
-        template = (
-            f"  cell {kind} ${{}}\n    parameter \\CLK_POLARITY 1'1\n"
-            f"    parameter \\WIDTH 1\n    connect \\CLK \\clk\n{held}"
-            "    connect \\D \\{}\n    connect \\Q \\{}\n  end"
-        )
-        sources = self._name[self._registers - 1].tolist()
-        yield from map(template.format, registers, sources, registers)
+        for enable, targets, values in (
+            (self._enable, registers, self._name[self._registers - 1].tolist()),
+            ("step", self._state, self._next_state),
+        ):
+            held = f"    parameter \\EN_POLARITY 1'1\n    connect \\EN \\{enable}\n"
+            template = (
+                f"  cell {'$dffe' if enable else '$dff'} ${{}}\n    parameter \\CLK_POLARITY 1'1\n"
+                f"    parameter \\WIDTH 1\n    connect \\CLK \\clk\n{held if enable else ''}"
+                "    connect \\D {}\n    connect \\Q \\{}\n  end"
+            )
+            yield from map(template.format, targets, map(_sigspec, values), targets)
 
 
 def _table_name(table: int, rows: int) -> str:

@@ -18,7 +18,7 @@ from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.saved import load_program, load_serial
 from lgncc.mapping.storage import load_design
 from lgncc.model import Readout
-from lgncc.passes.inputs import PruneInputs
+from lgncc.passes.unread import without_unread
 from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.equivalence import check_equal, explain
@@ -83,7 +83,7 @@ def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
 def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     """Rung "mapping": the LUTs, or the program, that were built answer as the optimized model."""
     optimized = load_model(build_dir / "optimized_model.npz")
-    built = PruneInputs().apply(optimized)
+    built = without_unread(optimized)
     if (build_dir / SERIAL).exists():
         notice("prove the mapping")
         prove_same_model(optimized, built)
@@ -104,10 +104,10 @@ def check_verilog(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung
     design = _mapped_design(build_dir)
     if design is None:
         return Rung(HDL_RUNG, "skipped", _why_no_pipeline(build_dir))
+    ranks, loop = _register_ranks(build_dir)
     notice("prove the Verilog")
     rungs = [
-        check_hdl(design, build_dir / name, _register_ranks(build_dir))
-        for name in ("core.v", "board.v")
+        check_hdl(design, build_dir / name, ranks, loop=loop) for name in ("core.v", "board.v")
     ]
     detail = f"core.v and board.v alike: {rungs[0].detail}"
     return Rung(HDL_RUNG, "proved", detail, sum(rung.seconds for rung in rungs))
@@ -119,7 +119,8 @@ def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Ru
     if design is None:
         return Rung(SYNTHESIS_RUNG, "skipped", _why_no_pipeline(build_dir))
     notice("prove the synthesis")
-    return check_synthesized(design, build_dir / SYNTHESIZED, _register_ranks(build_dir))
+    ranks, loop = _register_ranks(build_dir)
+    return check_synthesized(design, build_dir / SYNTHESIZED, ranks, loop=loop)
 
 
 def _why_no_pipeline(build_dir: Path) -> str:
@@ -127,10 +128,12 @@ def _why_no_pipeline(build_dir: Path) -> str:
     return NOT_PIPELINE if other else NOT_MAPPED
 
 
-def _register_ranks(build_dir: Path) -> int:
+def _register_ranks(build_dir: Path) -> tuple[int, int]:
+    """Before the answer, and before the next state."""
     path = build_dir / "design.json"
     try:
-        return int(json.loads(path.read_text())["register_ranks"])
+        facts = json.loads(path.read_text())
+        return int(facts["register_ranks"]), int(facts.get("loop_ranks") or 0)
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
 

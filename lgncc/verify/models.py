@@ -32,7 +32,7 @@ def prove_same_model(before: LogicModel, after: LogicModel) -> Lemma:
     ):
         if not _same(ours, theirs):
             raise RefutedError(LEMMA, f"the {part} not the model's")
-    kept = np.arange(before.netlist.n_state)
+    kept: Ids = np.arange(before.netlist.n_state, dtype=np.int32)
     if after.netlist.n_state != before.netlist.n_state:
         kept = _needed_state(before.netlist)
     outputs = len(before.netlist.outputs)
@@ -43,7 +43,7 @@ def prove_same_model(before: LogicModel, after: LogicModel) -> Lemma:
     return Comparison(
         LEMMA,
         _over_packed(before, kept),
-        _over_packed(after, np.arange(len(kept))),
+        _over_packed(after, np.arange(len(kept), dtype=np.int32)),
         lambda root: f"output {root}" if root < outputs else f"next state {kept[root - outputs]}",
         lambda found: describe_sample(before.encoder, found),
         f"{outputs + len(kept):,} outputs and next states by ABC",

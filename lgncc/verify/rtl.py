@@ -27,7 +27,6 @@ from lgncc.verify.rung import Rung
 if TYPE_CHECKING:
     from lgncc.sim.job import Design
     from lgncc.sim.runner import Bench, Vectors
-    from lgncc.sim.vectors import AnswerFormat
 
 Notice = Callable[[str], None]
 
@@ -102,21 +101,24 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     path = build_dir / "design.json"
     try:
         facts = json.loads(path.read_text())
+        answers_last = bool(facts["answers_last"])
         design = Design(
-            in_width=model.encoder.input_width + has_state,
+            in_width=model.step_width + answers_last,
             answer=answer,
             latency_cycles=int(facts["latency_cycles"]),
             initiation_interval=int(facts["initiation_interval"]),
             uart_divisor=int(facts["uart_divisor"]),
             build_id=str(facts["build_id"]),
             has_state=has_state,
+            answers_last=answers_last,
+            step_cycles=int(facts["step_cycles"]),
             capacity=facts.get("capacity"),
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
 
     if has_state:
-        return design, _sequences(model, answer, data)
+        return design, _sequences(model, design, data)
     blocks: list[npt.NDArray[Any]] = [random_samples(model.encoder, RANDOM_VECTORS)]
     if data is not None:
         blocks.insert(0, data.x)
@@ -129,7 +131,7 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     return design, vectors
 
 
-def _sequences(model: LogicModel, answer: AnswerFormat, data: Dataset | None) -> Vectors:
+def _sequences(model: LogicModel, design: Design, data: Dataset | None) -> Vectors:
     """As many random sequences as make RANDOM_VECTORS, after the user's; an answer each step."""
     from lgncc.sim.runner import Vectors
     from lgncc.sim.vectors import pack_sequences
@@ -138,10 +140,12 @@ def _sequences(model: LogicModel, answer: AnswerFormat, data: Dataset | None) ->
     blocks = [random_samples(model.encoder, RANDOM_VECTORS).reshape(shape)]
     if data is not None:
         blocks.insert(0, np.asarray(data.x, np.float64))
+    packed = [pack_sequences(model.encoder, block, last=design.answers_last) for block in blocks]
+    answers = [design.answer.pack(by_step(predict(model, block))) for block in blocks]
     return Vectors(
-        inputs=np.concatenate([pack_sequences(model.encoder, block) for block in blocks]),
-        answers=np.concatenate([answer.pack(by_step(predict(model, block))) for block in blocks]),
-        n_samples=len(blocks[0]) * blocks[0].shape[1] if data is not None else 0,
+        inputs=np.concatenate(packed),
+        answers=np.concatenate(answers),
+        n_samples=len(packed[0]) if data is not None else 0,
     )
 
 

@@ -175,7 +175,8 @@ def test_a_model_with_state_is_refused():
     with pytest.raises(DesignError) as caught:
         Core(model)
     assert str(caught.value) == (
-        "the network has 1 state bits; the spatial architecture builds stateless networks only"
+        "the network has 1 state bits; -O 0 and 1 build stateless networks only: use -O 2, or "
+        "--arch folded"
     )
 
 

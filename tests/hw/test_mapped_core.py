@@ -15,7 +15,6 @@ from lgncc.emit.board import emit_mapped_board
 from lgncc.emit.core import core_verilog
 from lgncc.errors import DesignError
 from lgncc.hw.mapped_core import MappedCore
-from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.stages import plan_stages
 from lgncc.model import LogicModel, Readout
 from lgncc.netlist import Netlist
@@ -48,14 +47,6 @@ def test_the_header_says_what_is_inside_and_when_the_answer_comes():
     ranks = plan_stages(luts, 8).ranks
     assert f"// latency: {ranks + 1} cycles, from the edge" in text
     assert "module lgncc_luts(x, clk, enable, y);" in text
-
-
-def test_state_is_refused():
-    model = builds.small_model("bits")
-    luts = Netlist(18, [[2, 20, 0, 0]], [0x6666], [21], next_state=[21], reset=[False])
-    design = MappedDesign(model, luts, [1], None, None)
-    with pytest.raises(DesignError, match="1 state bits"):
-        MappedCore(design, plan_stages(luts, 4))
 
 
 def test_a_model_without_outputs_is_refused():

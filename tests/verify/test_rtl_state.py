@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import builds
 import numpy as np
 import pytest
+from recurrent_models import model_with_state
 
 from lgncc.boards import load_board
 from lgncc.dataset import Dataset
@@ -14,16 +13,6 @@ from lgncc.emit.board import emit_core
 from lgncc.errors import DesignError
 from lgncc.hw.folded import FoldedCore
 from lgncc.verify.rtl import check_board, check_core
-
-
-def model_with_state(reset=(True, False, True, False)):
-    """The small model, the last four of its network inputs being state."""
-    model = builds.small_model("scores")
-    encoder = replace(
-        model.encoder, feature=model.encoder.feature[:12], threshold=model.encoder.threshold[:12]
-    )
-    netlist = replace(model.netlist, n_inputs=12, next_state=[60, 61, 15, 14], reset=reset)
-    return replace(model, encoder=encoder, netlist=netlist)
 
 
 def build(folder, model, built):
