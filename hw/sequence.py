@@ -16,6 +16,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from lgncc.errors import InputError
 from lgncc.model import LogicModel
 
 Answering = Literal["each-step", "last-step"]
@@ -31,6 +32,15 @@ class Sequencing:
 
 EACH_STEP = Sequencing()
 """One sequence, every step of it answered."""
+
+
+def require_state(model: LogicModel, sequencing: Sequencing) -> None:
+    """Raises InputError where anything is asked of the sequences of a model that has none."""
+    if sequencing != EACH_STEP and not model.netlist.n_state:
+        raise InputError(
+            f"--answer {sequencing.answering}, {sequencing.sequences} sequences: the network has "
+            "no state, so that every vector is answered by itself; leave both out"
+        )
 
 
 @dataclass(frozen=True)

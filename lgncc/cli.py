@@ -8,7 +8,18 @@ from typing import Annotated, Literal
 
 import typer
 
-from lgncc.cli_board import register
+from lgncc import cli_board, cli_export
+from lgncc.cli_options import (
+    Answer,
+    BuildDir,
+    Frontend,
+    Json,
+    Level,
+    LossyPrune,
+    MaxDrop,
+    Model,
+    Passes,
+)
 from lgncc.console import Steps, existing, run, stdout, with_facts
 from lgncc.facts import GivenFacts
 
@@ -19,21 +30,6 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-
-Model = Annotated[Path, typer.Argument(help="Checkpoint; the family is detected by its content.")]
-Frontend = Annotated[str | None, typer.Option(help="Reader to use instead of detection.")]
-Json = Annotated[bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")]
-Level = Annotated[
-    int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes, 2 maps to LUTs.")
-]
-Passes = Annotated[str | None, typer.Option(help="Passes to run instead of -O: fold,strash,dead.")]
-LossyPrune = Annotated[
-    bool, typer.Option("--lossy-prune", help="Drop what hardly matters on --data: loses accuracy.")
-]
-MaxDrop = Annotated[
-    float | None, typer.Option(help="Percentage points that --lossy-prune may cost. Default: 0")
-]
-BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
 
 
 @app.command("compile")
@@ -64,6 +60,7 @@ def compile_(
     ] = "fast",
     lossy_prune: LossyPrune = False,
     max_drop: MaxDrop = None,
+    answer: Answer = "each-step",
     as_json: Json = False,
     frontend: Frontend = None,
 ) -> None:
@@ -85,6 +82,7 @@ def compile_(
         data=data,
         verify=verify,
         max_drop=allowed_drop(lossy_prune, max_drop),
+        answering=answer,
     )
     with Steps() as steps:
         report = compile_model(model, options, given, frontend, steps)
@@ -127,59 +125,6 @@ def eval_(
     if out:
         evaluation.save(out)
     print(evaluation.to_json() if as_json else "\n".join(evaluation.lines()))
-
-
-@app.command()
-@with_facts
-def export(
-    model: Model,
-    given: GivenFacts,
-    out: Annotated[Path, typer.Option(help="File to write.")],
-    format: Annotated[
-        Literal["verilog", "rtlil", "blif", "aiger", "c", "npz"],
-        typer.Option(help="verilog, rtlil: the core; blif: LUTs; aiger: gates; c, npz: the model."),
-    ],
-    level: Level = 2,
-    passes: Passes = None,
-    verify: Annotated[
-        Literal["none", "fast"], typer.Option(help="none: do not prove the passes.")
-    ] = "fast",
-    dump_after: Annotated[
-        str | None, typer.Option(help="Print the netlist after each run of this pass.")
-    ] = None,
-    lut: Annotated[Literal["4", "6"], typer.Option(help="Inputs of a LUT, at -O 2.")] = "4",
-    levels: Annotated[
-        int, typer.Option(min=1, help="LUTs between two registers of the core, at -O 2.")
-    ] = 20,
-    lossy_prune: LossyPrune = False,
-    max_drop: MaxDrop = None,
-    data: Annotated[
-        Path | None, typer.Option(help="NPZ with x and y: what --lossy-prune judges by.")
-    ] = None,
-    frontend: Frontend = None,
-) -> None:
-    """Optimize a checkpoint and write it for another tool."""
-    from lgncc.emit.export import export_model
-    from lgncc.passes.lossy import allowed_drop
-
-    with Steps() as steps:
-        exported = export_model(
-            model,
-            out,
-            format,
-            given=given,
-            frontend=frontend,
-            level=level,
-            passes=passes,
-            prove=verify != "none",
-            dump_after=dump_after,
-            lut=6 if lut == "6" else 4,
-            levels=levels,
-            data=data,
-            max_drop=allowed_drop(lossy_prune, max_drop),
-            notice=steps,
-        )
-    print(f"{out}: {exported.line()}")
 
 
 @app.command()
@@ -291,7 +236,8 @@ def doctor(as_json: Json = False) -> None:
         raise typer.Exit(3)
 
 
-register(app)
+cli_export.register(app)
+cli_board.register(app)
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ from lgncc.flow.nextpnr import SEEDS
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
-from lgncc.hw.sequence import Answering
+from lgncc.hw.sequence import Answering, Sequencing, require_state
 from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
 from lgncc.mapping.saved import save_program, save_serial
 from lgncc.mapping.storage import save_design
@@ -101,6 +101,7 @@ def compile_model(
     data = load_data(options.data) if options.data else None
     with watch.step("read"):
         model = load(path, given, frontend)
+    require_state(model, Sequencing(options.answering))
     pruned, lossy = model, None
     if options.max_drop is not None:
         with watch.step("prune with loss"):

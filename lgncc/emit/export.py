@@ -15,6 +15,7 @@ from lgncc.emit.c import to_c
 from lgncc.errors import InputError
 from lgncc.facts import GivenFacts
 from lgncc.frontends import load
+from lgncc.hw.sequence import EACH_STEP, Sequencing, require_state
 from lgncc.lowering import MAPPED_LEVEL
 from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.map_model import map_model
@@ -83,12 +84,14 @@ def export_model(
     levels: int = LEVELS,
     data: Path | None = None,
     max_drop: float | None = None,
+    sequencing: Sequencing = EACH_STEP,
     notice: Callable[[str], None] = lambda _: None,
 ) -> Exported:
     """Read, optimize, map and write; `out` appears whole or not at all. Raises LgnccError.
 
     lut, levels: inputs of a LUT and LUTs between two registers, where the file is of LUTs.
     max_drop: percentage points that lossy pruning by `data` may cost; None: no pruning.
+    sequencing: of a core of LUTs with state.
     """
     pipeline = choose_pipeline(level, passes)
     if dump_after is not None and dump_after not in PASSES:
@@ -108,6 +111,12 @@ def export_model(
 
     notice("read")
     model = load(path, given, frontend)
+    require_state(model, sequencing)
+    if sequencing != EACH_STEP and (not of_luts or format == "blif"):
+        raise InputError(
+            "--answer and --sequences: they are of a core with state, which is written as verilog "
+            "or rtlil, at -O 2"
+        )
     lossy = None
     if max_drop is not None:
         notice("prune with loss")
@@ -124,20 +133,20 @@ def export_model(
     notice(f"write {format}")
     with replacing(out) as temporary:
         if mapped is not None:
-            temporary.write_text(_of_luts(mapped, levels, format))
+            temporary.write_text(_of_luts(mapped, levels, format, sequencing))
         else:
             _write(optimized.model, temporary, format, out.stem)
     rung = beginning_after(lossy, optimized.rung)
     return Exported(optimized.model, rung, mapped, mapping, lossy)
 
 
-def _of_luts(mapped: MappedDesign, levels: int, format: Format) -> str:
+def _of_luts(mapped: MappedDesign, levels: int, format: Format, sequencing: Sequencing) -> str:
     if format == "blif":
         return to_blif(mapped.luts, MODULE)
     from lgncc.emit.core import core_rtlil, core_verilog
     from lgncc.hw.mapped_core import MappedCore
 
-    core = MappedCore(mapped, plan_stages(mapped.luts, levels))
+    core = MappedCore(mapped, plan_stages(mapped.luts, levels), sequencing=sequencing)
     return core_verilog(core) if format == "verilog" else core_rtlil(core)
 
 

@@ -5,7 +5,8 @@ import pytest
 from amaranth.hdl import Const, unsigned
 from recurrent_models import model_with_state
 
-from lgncc.hw.sequence import SequenceFlags
+from lgncc.errors import InputError
+from lgncc.hw.sequence import SequenceFlags, Sequencing, require_state
 
 
 @pytest.mark.parametrize(
@@ -36,3 +37,11 @@ def test_first_is_above_the_features_and_last_above_first(payload):
     assert value(last.answered(vector)) == payload >> 2
     assert each.answered(vector) == 1
     assert SequenceFlags(False, False).first_of(vector) == 0
+
+
+@pytest.mark.parametrize("sequencing", [Sequencing("last-step"), Sequencing(sequences=2)])
+def test_nothing_can_be_asked_of_sequences_without_state(sequencing):
+    require_state(model_with_state(), sequencing)
+    require_state(builds.small_model(), Sequencing())
+    with pytest.raises(InputError, match="the network has no state"):
+        require_state(builds.small_model(), sequencing)
