@@ -40,6 +40,13 @@ def move_output(luts, rng):
     return replace(luts, outputs=outputs)
 
 
+def move_next_state(luts, rng):
+    """One next state to another node."""
+    next_state = luts.next_state.copy()
+    next_state[rng.integers(len(next_state))] = rng.integers(luts.n_nodes)
+    return replace(luts, next_state=next_state)
+
+
 IN_LUTS = (flip_table_bit, flip_table_bit, move_fanin, swap_fanins, move_output)
 
 
@@ -53,6 +60,7 @@ def with_luts(design, luts):
         fanin=np.concatenate([luts.fanin, extended.fanin[n:]]),
         table=np.concatenate([luts.table, extended.table[n:]]),
         outputs=luts.outputs,
+        next_state=luts.next_state,
     )
     return replace(design, luts=luts, compression=replace(design.compression, extended=extended))
 
