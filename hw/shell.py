@@ -15,12 +15,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, Module, Signal, Value
+from amaranth.hdl import Cat, DomainRenamer, Module, Signal, Value
 from amaranth.lib.wiring import Component, In, Out, connect
 
 from lgncc.forms import Form
 from lgncc.host.frames import PROTOCOL_VERSION, Features, Ident, bytes_for
 from lgncc.hw.arrival import ArrivalEncoder
+from lgncc.hw.crossing import cross
 from lgncc.hw.link import RequestReceiver
 from lgncc.hw.received import BitMemory, BitRegister
 from lgncc.hw.response import ResponseTransmitter
@@ -43,6 +44,9 @@ class Shell(Component):
     answer_register: the answer waits in a register, a cycle more, so that what stalls the core is
     a flip-flop and not the link's logic: fast clocks need that.
 
+    core_domain: the clock domain of the core, where that is not the link's, `sync`; or `sync` for
+    all that such a design has, but with one clock.
+
     form: what is kept of the input vector, where it is not the features as they came.
     """
 
@@ -55,7 +59,9 @@ class Shell(Component):
         flags: SequenceFlags = STATELESS,
         answer_register: bool = False,
         form: Form | None = None,
+        core_domain: str | None = None,
     ) -> None:
+        self.core_domain = core_domain
         self.answer_register = answer_register
         self.form = form
         self.flags = flags
@@ -77,7 +83,12 @@ class Shell(Component):
         m.submodules.uart_rx = uart_rx = UARTReceiver(self.divisor)
         m.submodules.slip_rx = slip_rx = SLIPDecoder()
         m.submodules.link_rx = link_rx = self._receiver(bytes_for(self.in_width))
-        m.submodules.core = core = self.core
+        core_i, core_o = self.core.i, self.core.o
+        if self.core_domain is None:
+            m.submodules.core = self.core
+        else:
+            m.submodules.core = DomainRenamer(self.core_domain)(self.core)
+            core_i, core_o = cross(m, self.core, self.core_domain)
         m.submodules.link_tx = link_tx = ResponseTransmitter(self.out_width, self.ident)
         m.submodules.slip_tx = slip_tx = SLIPEncoder()
         m.submodules.uart_tx = uart_tx = UARTTransmitter(self.divisor)
@@ -95,7 +106,7 @@ class Shell(Component):
         above = Signal(self.flags.width, reset_less=True)
         with m.If(asked):
             m.d.sync += [waiting.eq(1), above.eq(Cat(request.first, ~request.silent))]
-        with m.Elif(core.i.ready):
+        with m.Elif(core_i.ready):
             m.d.sync += waiting.eq(0)
 
         m.d.comb += [
@@ -104,24 +115,24 @@ class Shell(Component):
             slip_rx.lost.eq(uart_rx.error | uart_rx.overflow),
             link_rx.held.eq(waiting),
             link_tx.held.eq(waiting),
-            core.i.payload.eq(Cat(self._vector(m, link_rx), above)),
-            core.i.valid.eq(waiting),
+            core_i.payload.eq(Cat(self._vector(m, link_rx), above)),
+            core_i.valid.eq(waiting),
         ]
         result = link_tx.result
         # A step may be asked for again: until the next one, its answer stays where it is.
         taken = asked if self.flags.first else result.ready
         if not self.answer_register:
             m.d.comb += [
-                result.payload.eq(core.o.payload),
-                result.valid.eq(core.o.valid),
-                core.o.ready.eq(taken),
+                result.payload.eq(core_o.payload),
+                result.valid.eq(core_o.valid),
+                core_o.ready.eq(taken),
             ]
             return m
         full = Signal()
         answer = Signal(self.out_width, reset_less=True)
-        m.d.comb += [result.payload.eq(answer), result.valid.eq(full), core.o.ready.eq(~full)]
+        m.d.comb += [result.payload.eq(answer), result.valid.eq(full), core_o.ready.eq(~full)]
         with m.If(~full):
-            m.d.sync += [answer.eq(core.o.payload), full.eq(core.o.valid)]
+            m.d.sync += [answer.eq(core_o.payload), full.eq(core_o.valid)]
         with m.Elif(taken):
             m.d.sync += full.eq(0)
         return m

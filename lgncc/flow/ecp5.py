@@ -14,13 +14,10 @@ def _route(board: Board) -> str:
     return f"{device} --json top.json --lpf top.lpf --textcfg top.config"
 
 
-def _pll(clock: PllClock, port: Any, out: Any, locked: Any) -> Any:
-    from amaranth.hdl import Instance, Module
-    from amaranth.lib import io
+def _pll(clock: PllClock, source: Any, out: Any, locked: Any) -> Any:
+    from amaranth.hdl import Instance
 
-    m = Module()
-    m.submodules.clk_buf = buffer = io.Buffer("i", port)
-    m.submodules.pll = Instance(
+    return Instance(
         "EHXPLLL",
         # Frequencies in MHz, from which the bitstream's analog settings follow.
         a_FREQUENCY_PIN_CLKI=f"{clock.input_hz / 1e6:g}",
@@ -37,7 +34,7 @@ def _pll(clock: PllClock, port: Any, out: Any, locked: Any) -> Any:
         p_CLKOP_ENABLE="ENABLED",
         p_FEEDBK_PATH="CLKOP",
         p_OUTDIVIDER_MUXA="DIVA",
-        i_CLKI=buffer.i,
+        i_CLKI=source,
         i_CLKFB=out,
         i_RST=0,
         i_STDBY=0,
@@ -51,7 +48,6 @@ def _pll(clock: PllClock, port: Any, out: Any, locked: Any) -> Any:
         o_CLKOP=out,
         o_LOCK=locked,
     )
-    return m
 
 
 FAMILY = Family(
@@ -69,6 +65,7 @@ FAMILY = Family(
         feedbacks=range(1, 81),
         outputs=range(1, 129),
         output_fed_back=True,
+        input_is_free=True,
         instance=_pll,
     ),
     lut="LUT4",

@@ -8,7 +8,7 @@ from lgncc.boards import Board
 from lgncc.errors import InputError
 from lgncc.flow import ecp5, gowin, ice40
 from lgncc.flow.family import Family
-from lgncc.flow.pll import pll_clock
+from lgncc.flow.pll import PllClock, pll_clock
 
 FAMILIES = {"ice40": ice40.FAMILY, "ecp5": ecp5.FAMILY, "gowin": gowin.FAMILY}
 
@@ -21,6 +21,14 @@ def family_of(board: Board) -> Family:
             f"there is one for {', '.join(FAMILIES)}"
         )
     return FAMILIES[board.family]
+
+
+def input_hz(board: Board) -> int | None:
+    """The clock that the board's PLL gets, where other logic can have it, too."""
+    clock = board.clock
+    if isinstance(clock, PllClock) and family_of(board).pll.input_is_free:
+        return clock.input_hz
+    return None
 
 
 def at_frequency(board: Board, mhz: float) -> Board:

@@ -166,8 +166,12 @@ def timing(report: Mapping[str, Any], board: Board) -> tuple[Timing, ...]:
     clocks = report["fmax"]
     if not clocks:
         raise DesignError("nextpnr found no clock in the design, so its timing cannot be judged")
-    # A single clock is the board's, whatever net nextpnr names it after.
+    # A single clock is the board's, whatever net nextpnr names it after; of two, the faster one is
+    # the core's.
     names = {name: board.clock.resource if len(clocks) == 1 else name for name in clocks}
+    if len(clocks) == 2:
+        by_target = sorted(clocks, key=lambda name: float(clocks[name]["constraint"]))
+        names = dict(zip(by_target, (board.clock.resource, "core"), strict=True))
     return tuple(
         Timing(
             clock=names[name],

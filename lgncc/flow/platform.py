@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from lgncc.errors import EnvironmentLacksError, InputError
-from lgncc.flow.families import family_of
+from lgncc.flow.families import family_of, input_hz
 from lgncc.flow.pll import PllClock
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class PlatformDesign:
 
     `hdl` holds, by file name, the modules that `rtlil` instantiates but does not define;
     `constraints` is the family's pin file (.pcf for iCE40), without the clock; `clock_hz` is the
-    clock that the platform drives the design with.
+    clock of the domain `sync`.
     """
 
     rtlil: str
@@ -43,12 +43,17 @@ class PlatformDesign:
 
 
 def elaborate(
-    board: Board, component: Component, extra_files: Mapping[str, str] | None = None
+    board: Board,
+    component: Component,
+    extra_files: Mapping[str, str] | None = None,
+    *,
+    two_clocks: bool = False,
 ) -> PlatformDesign:
     """Put `component` (ports `rx: In(1)`, `tx: Out(1)`) on the board's UART.
 
     It becomes `shell` in the top module. HDL of external modules comes from `extra_files` (name to
-    text) or from the component itself through `platform.add_file`.
+    text) or from the component itself through `platform.add_file`. two_clocks: it has the PLL's
+    clock in a domain `core` only, and in `sync` the one that the PLL gets.
     """
     platform = _platform(board)
     for name, text in (extra_files or {}).items():
@@ -56,7 +61,7 @@ def elaborate(
     # Without source locations the text, and so the key of every later step, depends on the
     # design alone and not on where lgncc is installed.
     plan = platform.build(
-        _top(board, component, platform),
+        _top(board, component, platform, two_clocks),
         name=TOP,
         do_build=False,
         emit_src=False,
@@ -69,9 +74,10 @@ def elaborate(
     return PlatformDesign(
         rtlil=files[f"{TOP}.il"],
         hdl={name: files[name] for name in platform.extra_files if name.endswith(_HDL)},
-        # The goal is an option of nextpnr, the same for families whose pin file cannot state it.
-        constraints=_CLOCK_LINE.sub("", pins),
-        clock_hz=board.clock.hz,
+        # The goal is an option of nextpnr, the same for families whose pin file cannot state it. Of
+        # two clocks, nextpnr derives the second one's from the first one's and the PLL.
+        constraints=pins if two_clocks else _CLOCK_LINE.sub("", pins),
+        clock_hz=(input_hz(board) if two_clocks else None) or board.clock.hz,
     )
 
 
@@ -107,7 +113,7 @@ def _platform(board: Board) -> Any:
     return platform
 
 
-def _top(board: Board, component: Component, platform: Any) -> Any:
+def _top(board: Board, component: Component, platform: Any, two_clocks: bool) -> Any:
     from amaranth.hdl import ClockDomain, Module
     from amaranth.lib import io
 
@@ -117,7 +123,9 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     m = Module()
     if isinstance(board.clock, PllClock):  # else the platform makes the domain
         m.domains.sync = ClockDomain("sync")
-        m.submodules.cd_sync = _pll(board, board.clock, platform)
+        if two_clocks:
+            m.domains.core = ClockDomain("core")
+        m.submodules.cd_sync = _pll(board, board.clock, platform, two_clocks)
     m.submodules[SHELL] = component
     m.submodules.rx_pin = rx_pin = io.Buffer("i", pins.rx)
     m.submodules.tx_pin = tx_pin = io.Buffer("o", pins.tx)
@@ -125,18 +133,26 @@ def _top(board: Board, component: Component, platform: Any) -> Any:
     return m
 
 
-def _pll(board: Board, clock: PllClock, platform: Any) -> Any:
-    """Drive the domain `sync` from the PLL, in reset until the PLL has locked.
+def _pll(board: Board, clock: PllClock, platform: Any, two_clocks: bool) -> Any:
+    """Drive the domain `sync` from the PLL, or of two clocks the domain `core`, and `sync` from
+    what the PLL gets; in reset until the PLL has locked.
 
     It locks after microseconds, which is also what the block RAM of iCE40 needs to wake up.
     """
     from amaranth.hdl import ClockSignal, Module, Signal
+    from amaranth.lib import io
     from amaranth.lib.cdc import ResetSynchronizer
 
     out, locked = Signal(), Signal()
     m = Module()
-    port = platform.request(clock.resource, dir="-")
-    m.submodules.pll = family_of(board).pll.instance(clock, port, out, locked)
-    m.submodules.reset_sync = ResetSynchronizer(~locked, domain="sync")
-    m.d.comb += ClockSignal("sync").eq(out)
+    cell = family_of(board).pll
+    source = platform.request(clock.resource, dir="-")
+    if cell.input_is_free:
+        m.submodules.clk_buf = buffer = io.Buffer("i", source)
+        source = buffer.i
+    m.submodules.pll = cell.instance(clock, source, out, locked)
+    clocks = {"core": out, "sync": source} if two_clocks else {"sync": out}
+    for domain, signal in clocks.items():
+        m.d.comb += ClockSignal(domain).eq(signal)
+        m.submodules[f"reset_{domain}"] = ResetSynchronizer(~locked, domain=domain)
     return m

@@ -35,14 +35,16 @@ class PllCell:
 
     Where the output is fed back (`output_fed_back`), out = in / reference * feedback and the
     oscillator runs at out * output; else the oscillator is fed back and out = vco / output.
-    `instance(clock, port, out, locked)` gives an Amaranth module that drives the signals `out` and
-    `locked` from the clock's I/O port.
+    `instance(clock, source, out, locked)` gives an Amaranth module that drives the signals `out`
+    and `locked`. The source is the clock's I/O port; or, where `input_is_free`, the signal behind
+    its buffer, which can clock other logic beside the PLL.
     """
 
     references: Sequence[int]
     feedbacks: Sequence[int]
     outputs: Sequence[int]
     output_fed_back: bool
+    input_is_free: bool = False
     instance: Callable[[PllClock, Any, Any, Any], Any]
 
 

@@ -17,6 +17,7 @@ from lgncc.boards import load_board
 from lgncc.emit.board import emit_board
 from lgncc.errors import InputError
 from lgncc.flow.families import at_frequency
+from lgncc.flow.nextpnr import timing
 from lgncc.flow.platform import elaborate
 from lgncc.report.figures import throughput_samples_per_s
 
@@ -120,6 +121,34 @@ def test_the_design_is_in_reset_until_the_pll_has_locked():
     assert re.search(r"connect \\LOCK \\(\w*locked\w*)", text)
     assert "module \\top.cd_sync.reset_sync" in text
     assert "SGSR" not in text
+
+
+def test_a_fast_core_has_a_clock_of_its_own_and_the_link_keeps_the_board_s():
+    board = at_frequency(BOARDS["ulx3s-85f"], 150)
+    design = emit_board(small_model(), board)
+    assert (design.placed.clock_hz, design.uart_divisor) == (25_000_000, 25)
+    assert 'FREQUENCY PORT "clk25_0__io" 25000000.0 HZ;' in design.placed.constraints
+    for domain in ("core", "sync"):
+        assert f"module \\top.cd_sync.reset_{domain}" in design.placed.rtlil
+    assert throughput_samples_per_s(design, board).core == 150_000_000
+
+
+def test_of_two_clocks_each_is_told_by_its_goal():
+    fmax = {
+        "$glbnet$cd_sync.core_clk": {"achieved": 152.4, "constraint": 150.015},
+        "$glbnet$cd_sync.clk": {"achieved": 106.2, "constraint": 25},
+    }
+    found = {t.clock: (t.fmax_mhz, t.met) for t in timing({"fmax": fmax}, BOARDS["ulx3s-85f"])}
+    assert found == {"core": (152.4, True), "clk25": (106.2, True)}
+
+
+@pytest.mark.parametrize(("name", "mhz"), [("ulx3s-85f", 50), ("icebreaker", 60)])
+def test_there_is_one_clock_where_the_link_is_as_fast_or_the_pll_takes_the_pin(name, mhz):
+    board = at_frequency(BOARDS[name], mhz)
+    design = emit_board(small_model(), board)
+    assert design.placed.clock_hz == board.clock.hz == mhz * 10**6
+    assert "FREQUENCY" not in design.placed.constraints
+    assert "reset_core" not in design.placed.rtlil
 
 
 def test_on_the_icebreaker_the_pll_takes_the_pad_itself():

@@ -95,12 +95,12 @@ GOOD = infer(9, 0x1234)
 GOOD_ANSWER = result(9, 0x1235)
 
 
-@pytest.mark.parametrize("answer_register", [False, True])
+@pytest.mark.parametrize("between", [{}, {"answer_register": True}, {"core_domain": "sync"}])
 @pytest.mark.parametrize("seed", [1, 77, 4242])
-def test_good_frames_are_answered_in_order_with_their_seq(seed, answer_register):
+def test_good_frames_are_answered_in_order_with_their_seq(seed, between):
     vectors = [0, 1, 0x1FFFFF, 0x0DBC0, 0xC0DBC, 0xC0C0C, 0x1BDBDB]
     script = [infer(i, v) for i, v in enumerate(vectors)]
-    heard = talk(script, Increment(seed=seed), answer_register=answer_register)
+    heard = talk(script, Increment(seed=seed), **between)
     assert heard.frames == [result(i, v + 1) for i, v in enumerate(vectors)]
     assert heard.vectors == vectors
 
