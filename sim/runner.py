@@ -18,7 +18,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -53,6 +53,8 @@ CORE = Bench(
     "lgncc_core",
     ("clk", "rst", *(f"{s}__{p}" for s in "io" for p in ("payload", "valid", "ready"))),
 )
+FOLDED = replace(CORE, module="lgncc.sim.folded_bench")
+"""For cores that state how they keep time as a Batch."""
 BOARD = Bench("board", "lgncc.sim.board_bench", "lgncc_board", ("clk", "rst", "rx", "tx"))
 
 

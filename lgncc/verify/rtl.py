@@ -35,6 +35,8 @@ RANDOM_STEPS = 32  # of a sequence
 NO_STATE_YET = "the link does not carry the steps of sequences yet"
 CORE_RUNG, BOARD_RUNG = "rtl", "board rtl"
 SIMULATIONS = "work/sim"
+CORE_CYCLES = 20_000_000
+"""Clock cycles that the core may take for all samples; in the simulator some ten seconds."""
 BOARD_CYCLES = 8_000_000
 """Clock cycles that the frames of all samples may take; about half a minute."""
 
@@ -46,12 +48,13 @@ def check_rtl(build_dir: Path, data: Dataset | None, notice: Notice) -> list[Run
 
 def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     """Rung "rtl": the core alone, bit- and cycle-exact, with stalls and resets."""
-    from lgncc.sim.runner import CORE
+    from lgncc.sim.runner import CORE, FOLDED
 
     notice("simulate the core")
     started = time.perf_counter()
     design, vectors = _prepare(build_dir, data)
-    _simulate(CORE_RUNG, CORE, build_dir, design, vectors)
+    vectors = _first(vectors, CORE_CYCLES // design.initiation_interval)
+    _simulate(CORE_RUNG, FOLDED if design.batch else CORE, build_dir, design, vectors)
     detail = (
         f"{_amount(vectors, data)}, stalls, resets; latency {design.latency_cycles} cycles, "
         f"interval {design.initiation_interval}{load_specification(build_dir).remark}"
@@ -90,7 +93,7 @@ def _simulate(rung: str, bench: Bench, build_dir: Path, design: Design, vectors:
 
 def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     """What the design states of itself; the samples, then random ones, and their answers."""
-    from lgncc.sim.job import Design
+    from lgncc.sim.job import Batch, Design
     from lgncc.sim.runner import Vectors
     from lgncc.sim.vectors import AnswerFormat, pack_samples
 
@@ -113,6 +116,7 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
             answers_last=answers_last,
             step_cycles=int(facts["step_cycles"]),
             capacity=facts.get("capacity"),
+            batch=Batch(**facts["batch"]) if facts.get("batch") else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
@@ -160,11 +164,17 @@ def by_step(predictions: Predictions) -> Predictions:
 
 
 def _affordable(vectors: Vectors, design: Design) -> Vectors:
-    """As many samples as the line carries in BOARD_CYCLES, and a share of the random ones."""
+    """As many samples as the line carries and the core evaluates in BOARD_CYCLES."""
+    frame_bytes = vectors.inputs.shape[1] + vectors.answers.shape[1] + 16
+    cycles = max(10 * frame_bytes * design.uart_divisor, design.initiation_interval)
+    return _first(vectors, BOARD_CYCLES // cycles)
+
+
+def _first(vectors: Vectors, count: int) -> Vectors:
+    """The first so many, two at the least: samples, and a share of random ones."""
     from lgncc.sim.runner import Vectors
 
-    frame_bytes = vectors.inputs.shape[1] + vectors.answers.shape[1] + 16
-    count = max(BOARD_CYCLES // (10 * frame_bytes * design.uart_divisor), 2)
+    count = max(count, 2)
     if count >= len(vectors.inputs):
         return vectors
     n_samples = min(vectors.n_samples, -(-count * 3 // 4))
