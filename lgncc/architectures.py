@@ -187,7 +187,9 @@ class Planner:
         own = np.unique(luts.next_state[luts.next_state >= luts.first_gate])
         cells = luts.n_gates + stages.extra_cells + luts.n_state - len(own) + self._shell()
         interval = stages.loop + 1
-        return self._fitting(Estimate(name, stages.longest, cells, stages.ranks, interval), board)
+        turns = "as many sequences could take turns (lgncc export --sequences)" * (interval > 1)
+        estimate = Estimate(name, stages.longest, cells, stages.ranks, interval, note=turns)
+        return self._fitting(estimate, board)
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
         bits = BITS_A_CYCLE[::-1] if goal == "area" else BITS_A_CYCLE

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import builds
 import numpy as np
 import pytest
 from random_networks import save_random
+from recurrent_models import model_with_state
 
 from lgncc import compiler
 from lgncc.architectures import FULL, Planner
@@ -86,3 +88,22 @@ def test_a_folded_build_holds_its_program_and_proves_it(tmp_path):
     facts = json.loads((out / "design.json").read_text())
     assert facts["initiation_interval"] == report["arch"]["latency_cycles"] + 1
     assert np.isclose(report["latency_us"]["core"], facts["latency_cycles"] / 12)
+
+
+def test_a_network_with_state_has_three_architectures():
+    board = load_board("icebreaker")
+    estimates = {e.architecture: e for e in Planner(model_with_state()).estimates(board, "latency")}
+    serial = estimates.pop("class-serial")
+    assert serial.obstacle == (
+        "class-serial: the network has 4 state bits; it is built for stateless networks only"
+    )
+    assert not any(e.obstacle for e in estimates.values())
+    assert estimates["spatial"].interval == 1 < estimates["folded"].interval
+
+
+def test_a_loop_that_is_too_slow_for_the_clock_takes_cycles_and_says_so():
+    board = load_board("icebreaker")
+    fast = replace(board, level_ps=10**12 // board.clock.hz)  # one level a cycle
+    (estimate,) = Planner(model_with_state()).estimates(fast, "latency", "pipelined")
+    assert estimate.interval > 1
+    assert "as many sequences could take turns" in estimate.note
