@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import repeat
 from typing import TypedDict
 
 import numpy as np
@@ -24,6 +25,7 @@ from lgncc.emit.verilog import BITS_A_LINE
 from lgncc.mapping.design import PARTS
 from lgncc.mapping.stages import Stages, feed_forward
 from lgncc.netlist import Netlist
+from lgncc.passes.state import live_state
 
 Names = npt.NDArray[np.object_]
 
@@ -140,6 +142,8 @@ class _Text:
         self._state: list[str] = self._name[self._start[state]].tolist()
         roots: list[str] = self._at(luts.roots, taken).tolist()
         self.outputs, self._next_state = roots[: len(luts.outputs)], roots[len(luts.outputs) :]
+        # What the LUTs found out to be unneeded stays: proofs look for every state bit.
+        self._kept = np.where(live_state(luts), "", "(* keep *) ").tolist()
         self._part = np.array(PARTS, np.object_)[parts]
         self._node = node
 
@@ -225,8 +229,9 @@ class _Text:
             ("step", self._part[of_state], self._state, self._next_state),
         ):
             cell = family.flip_flop if enable else family.free_flip_flop
-            template = "  " + cell.format(name="\\{0}.{1} ", d="{2}", q="{1}", enable=enable)
-            yield from map(template.format, part.tolist(), q, d)
+            template = "  {3}" + cell.format(name="\\{0}.{1} ", d="{2}", q="{1}", enable=enable)
+            kept = self._kept if enable == "step" else repeat("")
+            yield from map(template.format, part.tolist(), q, d, kept)
 
     def rtlil(self) -> Iterator[str]:
         gates = range(self.luts.first_gate, self.luts.n_nodes)

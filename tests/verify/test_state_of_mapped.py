@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -85,9 +86,11 @@ def test_swapped_state_bits_are_refuted(written):
 
 @pytest.fixture(scope="module")
 def synthesized(tmp_path_factory):
+    return synthesize(tmp_path_factory.mktemp("synthesis"), design_of())
+
+
+def synthesize(folder, design):
     """The LUTs with their state, flattened by yosys for the iCE40."""
-    folder = tmp_path_factory.mktemp("synthesis")
-    design = design_of()
     stages = plan_stages(design.luts, LEVELS)
     cells = luts_verilog(design.luts, stages, "luts", family=FAMILIES["ice40"], part=design.part)
     (folder / "luts.v").write_text(cells)
@@ -161,3 +164,15 @@ def test_another_reset_value_than_synthesized_is_refuted(synthesized, tmp_path):
     other = design_of((False, False, True, False))
     with pytest.raises(RefutedError, match="in the first step of a sequence"):
         check_cells((other, stages, path), tmp_path)
+
+
+def test_state_that_the_luts_do_not_need_is_there_and_proved(tmp_path):
+    design = design_of()
+    luts = design.luts
+    unread, read = luts.first_state, luts.first_state + 1
+    fanin = np.where(luts.fanin == unread, read, luts.fanin)
+    extended = replace(design.compression.extended, fanin=fanin, table=luts.table)
+    compression = replace(design.compression, extended=extended)
+    design = replace(design, luts=replace(luts, fanin=fanin), compression=compression)
+    assert not (design.luts.fanin == unread).any()
+    assert check_cells(synthesize(tmp_path, design), tmp_path).result == "proved"
