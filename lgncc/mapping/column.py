@@ -3,273 +3,137 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterator, Sequence
 
-from lgncc.mapping.grouping import Grouping
+from lgncc.mapping.cells import Start, cell, fits
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
-from lgncc.mapping.merge import Start, absorbed, merge
-from lgncc.mapping.options import MappingOptions
-from lgncc.mapping.signals import (
-    CARRY_OF_SUM,
-    Book,
-    Carry,
-    Ghost,
-    Leaf,
-    Pair,
-    Plain,
-    Ready,
-    Term,
-    over,
-    value,
-)
-
-
-class Shape(NamedTuple):
-    """The signals of a merge: how many plain bits, how many pairs."""
-
-    plains: int
-    pairs: int
+from lgncc.mapping.packing import Packing
+from lgncc.mapping.pool import Pool
+from lgncc.mapping.signals import Book, Carry, Leaf, Pair, Piece, Plain, Signal, Taken, Term, piece
 
 
 class Column:
     """Merges until one bit is left: as early as possible, and only full LUTs while signals are
-    still to come (`lgncc.mapping.merge` says why full is what counts).
+    still to come (`lgncc.mapping.cells` says why full is what counts).
 
     Afterwards `carries` are for the next column, `books` for the ledger.
     """
 
-    def __init__(
-        self,
-        luts: LutWriter,
-        ledger: Ledger,
-        options: MappingOptions,
-        klass: int,
-        column: int,
-    ) -> None:
+    def __init__(self, luts: LutWriter, ledger: Ledger, klass: int, column: int) -> None:
         self._luts = luts
         self._ledger = ledger
-        self._options = options
         self._place = (klass, column)
-        self._pending: defaultdict[int, list[Plain | Pair]] = defaultdict(list)
+        self._pending: defaultdict[int, list[Taken]] = defaultdict(list)
         self._waiting = 0
-        self._start: Start = "bit"
-        self._constant = -1
+        self._coming = 0  # signals of those
         self.carries: list[Carry] = []
         self.books: list[Book] = []
 
     def reduce(
-        self,
-        signals: Sequence[Plain | Pair],
-        leaves: Sequence[Leaf],
-        start: Start,
-        constant: int,
+        self, signals: Sequence[Signal], terms: Sequence[Term], start: Start, constant: int
     ) -> Plain | None:
         """The column's bit of its word, None where there is none. `start`: a constant that takes
         part, and its logical bit if it is a one; with it the number of bits is odd."""
-        self._start, self._constant = start, constant
-        ready = Ready()
-        for signal in (*signals, *self._group(leaves, signals, ready)):
-            self._pending[signal.level].append(signal)
-            self._waiting += 1
+        pool = Pool(self._luts.k, start)
+        for one in (*signals, *self._packed(terms)):
+            self._wait(one)
         now = 0
-        while self._waiting or ready.n_pairs or ready.n_leaves or len(ready.plains) > 1:
-            arrived = self._pending.pop(now, [])
-            self._waiting -= len(arrived)
-            for signal in arrived:
-                ready.add(signal)
-            while (made := self._step(ready)) is not None:
+        while True:
+            for one in self._pending.pop(now, ()):
+                self._waiting -= 1
+                self._coming -= not isinstance(one, Piece)
+                pool.add(one)
+            while (chosen := pool.next(self._waiting, self._coming)) is not None:
+                made = self._write(*chosen, constant)
                 if made.level <= now:  # of signals that waited
-                    ready.add(made)
+                    pool.add(made)
                 else:
-                    self._pending[made.level].append(made)
-                    self._waiting += 1
+                    self._wait(made)
+            if not self._waiting:
+                return pool.last()
             now += 1
-        return ready.plains[0] if ready.plains else None
-
-    def _group(
-        self, leaves: Sequence[Leaf], signals: Sequence[Plain | Pair], ready: Ready
-    ) -> list[Plain | Pair]:
-        """Leaves that need no other bit become signals; the others are ready for one.
-
-        The last two kinds use up a plain bit each. Those that would leave too few for the chains
-        make do: halves are paired, and of the ones some are built.
-        """
-        k = self._luts.k
-        order = self._options.leaf_order(*self._place, len(leaves))
-        leaves = [leaves[leaf] for leaf in order]
-        groups = Grouping([leaf.nodes for leaf in leaves], k).run()
-        made: list[Plain | Pair] = [
-            self.add((leaves[a], leaves[b], leaves[c])) for a, b, c in groups.threes
-        ]
-        ready.twos = [(leaves[a], leaves[b]) for a, b in groups.twos]
-        singles = sorted((leaves[one] for one in groups.ones), key=lambda leaf: -len(leaf.nodes))
-        ready.ones = [leaf for leaf in singles if len(leaf.nodes) + 2 > k]
-        ready.halves = [leaf for leaf in singles if len(leaf.nodes) + 2 <= k]
-        n_plain = sum(isinstance(signal, Plain) for signal in signals)
-        n_bits = len(leaves) + 2 * len(signals) - n_plain
-        spare = max(n_plain + len(groups.threes) - n_bits // self._options.plain_every, 0)
-        wanted = max(spare - len(ready.ones), spare // 2, 1)
-        while len(ready.halves) > wanted:
-            if len(ready.halves[-1].nodes) + len(ready.halves[-2].nodes) > k:
-                break
-            made.append(self._couple(ready.halves.pop(), ready.halves.pop()))
-        spare = max(spare - len(ready.halves), 0)
-        made += [self.build(ready.ones.pop()) for _ in range((len(ready.ones) - spare) // 2)]
-        return made
-
-    def _step(self, ready: Ready) -> Plain | Pair | None:
-        """One more LUT of the tree, if what it needs has come."""
-        plains = ready.plains
-        if ready.twos and plains:
-            return self.add((*ready.twos.pop(), plains.pop()))
-        if ready.halves and len(plains) > 1:
-            return self.add((ready.halves.pop(), plains.pop(), plains.pop()))
-        if ready.ones and plains:
-            return self._sink(ready.ones.pop(), plains.pop())
-        if ready.n_leaves and not self._waiting:
-            return self._unabsorbed(ready)
-        shape = self._choose(ready)
-        return None if shape is None else self._merge(ready, shape)
-
-    def _unabsorbed(self, ready: Ready) -> Plain:
-        """One of the leaves built, because there is nothing to absorb it in."""
-        if ready.ones:
-            return self.build(ready.ones.pop())
-        if ready.halves:
-            return self.build(ready.halves.pop())
-        a, b = ready.twos.pop()
-        (ready.ones if len(b.nodes) + 2 > self._luts.k else ready.halves).append(b)
-        return self.build(a)
 
     def build(self, leaf: Leaf) -> Plain:
         """A leaf as a LUT."""
-        node = self._luts.lut(leaf.ghost.table, leaf.ghost.literals)
-        bit = self._ledger.bit(node, 0, *self._place)
-        self._ledger.block([leaf.bit], [bit], [node, leaf.ghost.node])
-        return Plain(leaf.level + 1, bit, 2 * node)
+        made = self._write([piece((leaf,))], "bit", -1)
+        assert isinstance(made, Plain), "of one bit"
+        return made
 
-    def _sink(self, leaf: Leaf, w: Plain) -> Pair:
-        """The leaf as the second of a pair with w."""
-        nodes = sorted(leaf.nodes | w.nodes)
-        raw = Plain(w.level, w.bit, w.literal & ~1)
-        node = self._luts.lut(*over(nodes, value(leaf, nodes) ^ value(raw, nodes)))
-        bit = self._ledger.bit(node, w.literal >> 1, *self._place)
-        self._ledger.block([leaf.bit], [bit], [node, leaf.ghost.node])
-        level = max(leaf.level, w.level) + 1
-        return Pair(level, (w.bit, bit), 2 * node + (w.literal & 1), w.literal, None)
+    def _wait(self, one: Taken) -> None:
+        self._pending[one.level].append(one)
+        self._waiting += 1
+        self._coming += not isinstance(one, Piece)
 
-    def _couple(self, x: Leaf, y: Leaf) -> Pair:
-        """Two leaves as a pair whose first is absorbed by its carry."""
-        nodes = sorted(x.nodes | y.nodes)
-        node = self._luts.lut(*over(nodes, value(x, nodes) ^ value(y, nodes)))
-        bit = self._ledger.bit(x.ghost.node, node, *self._place)
-        self._ledger.block([y.bit], [bit], [node, x.ghost.node, y.ghost.node])
-        return Pair(max(x.level, y.level) + 1, (x.bit, bit), 2 * node, 0, x.ghost)
-
-    def add(self, terms: tuple[Term, Term, Term]) -> Plain:
-        """Three bits that read at most k nodes: their sum, a LUT over those; and the carry, which
-        may read the sum instead of one of them."""
-        nodes = sorted(frozenset[int]().union(*(term.nodes for term in terms)))
-        a, b, c = (value(term, nodes) for term in terms)
-        total = self._luts.lut(*over(nodes, a ^ b ^ c))
-        level = max(term.level for term in terms) + 1
-        bit = self._ledger.bit(total, 0, *self._place)
-        ghosts = [term.ghost.node for term in terms if isinstance(term, Leaf)]
-        self.books.append(Book([term.bit for term in terms], [bit], [total, *ghosts]))
-        plains = [term.literal for term in terms if isinstance(term, Plain)]
-        book = len(self.books) - 1
-        if len(plains) == 2 and len(nodes) > 3:  # x, y and the sum say what the third was
-            self.carries.append(Carry(level + 1, CARRY_OF_SUM, (2 * total, *plains), book))
-        else:
-            self.carries.append(Carry(level, *over(nodes, a & b | a & c | b & c), book))
-        return Plain(level, bit, 2 * total)
-
-    def _choose(self, ready: Ready) -> Shape | None:
-        plains, pairs, full = len(ready.plains), ready.n_pairs, self._luts.k
-        start, waiting = self._start, self._waiting + ready.n_leaves
-        if plains + pairs < full:
-            lone = pairs == 0 and plains <= (start == "bit")
-            return None if waiting or lone else Shape(plains, pairs)
-        if start != "bit":
-            shapes = (Shape(n, full - n) for n in (*range(0, full + 1, 2), *range(1, full, 2)))
-            return next(s for s in shapes if s.plains <= plains and s.pairs <= pairs)
-        if not plains:
-            return None
-        ghosts = len(ready.ghosts)
-        if ghosts and full == 4:
-            return _with_ghosts(plains, pairs - ghosts, ghosts, self._options.chain)
-        used = full - min(pairs, full - 1)
-        if used % 2 == 0 and waiting and (plains - used) * (full - 1) < pairs + waiting:
-            return None  # every later LUT of the tree wants a plain bit too
-        return Shape(used, full - used)
-
-    def _merge(self, ready: Ready, shape: Shape) -> Plain | Pair:
-        start, self._start = self._start, "bit"
-        plains = [ready.plains.pop() for _ in range(shape.plains)]
-        rest = shape.plains - (start == "bit")
-        steps = "x" * (rest // 2) + "p" * shape.pairs
-        form = merge(start, steps, bool(rest % 2))
+    def _packed(self, terms: Sequence[Term]) -> Iterator[Plain | Piece]:
         k = self._luts.k
-        rooms = [k - carry.n_fanins for carry in form.carries]
-        by_room = sorted(range(rest // 2, len(steps)), key=rooms.__getitem__)
-        chosen = ready.take_pairs(shape.pairs, sum(rooms[step] > 0 for step in by_room))
-        pair_of = dict(zip(by_room, chosen, strict=True))
+        for members in Packing([term.nodes for term in terms], k).run():
+            items = [terms[index] for index in members]
+            # What is left over of an even number of bits must fit into the LUT of a carry.
+            while len(items) > 1 and not fits((piece(tuple(items)).element,), "bit", k):
+                widest = max(range(len(items)), key=lambda index: len(items[index].nodes))
+                yield _single(items.pop(widest))
+            yield _single(items[0]) if len(items) == 1 else piece(tuple(items))
 
-        w = plains.pop() if rest % 2 else None
-        literals, inputs = [p.literal for p in plains], [p.bit for p in plains]
-        level = max([p.level for p in plains], default=0)
-        own_gates: list[int] = []
-        xs: list[int | Ghost] = [*literals[start == "bit" :: 2]]
-        for step in range(rest // 2, len(steps)):
-            pair = pair_of[step]
-            literals.append(pair.p)
-            inputs.extend(pair.bits)
-            level = max(level, pair.level)
-            fits = pair.ghost is not None and len(pair.ghost.literals) - 1 <= rooms[step]
-            built = [] if fits else self._built(pair)
-            own_gates.extend(built)
-            xs.append(pair.ghost if fits and pair.ghost else 2 * built[0] if built else pair.x)
-        if start == "one":
-            inputs.append(self._constant)
-        if w is not None:
-            literals.append(w.literal & ~1)  # the node: the pair is of nodes
-            level = max(level, w.level)
-        total = self._luts.lut(form.sum_table, literals)
-        level += 1
-        made_bit = self._ledger.bit(total, 0 if w is None else w.literal >> 1, *self._place)
-        book = Book(inputs, [made_bit], [total, *own_gates])
-        self.books.append(book)
-        for carry, x in zip(form.carries, xs, strict=True):
-            read = ([2 * total] if carry.reads_sum else []) + [literals[s] for s in carry.slots]
-            table = carry.table
-            if isinstance(x, Ghost):
-                table = absorbed(table, carry.n_fanins, x.table, len(x.literals))
-                read.extend(x.literals)
-                book.gates.append(x.node)
+    def _write(self, taken: list[Taken], start: Start, constant: int) -> Signal:
+        """The LUT of a cell's sum; its carries are noted."""
+        made = cell(tuple(one.element for one in taken), start, self._luts.k)
+        assert made is not None, "what is taken fits"
+        w = _left_over(taken, made.w)
+        literals: list[int] = []  # inputs of the tree
+        behind: list[int] = []  # x of pairs
+        inputs = [constant] if start == "one" else []
+        ghosts: list[int] = []
+        for one in taken:
+            if isinstance(one, Piece):
+                literals += [2 * node for node in one.nodes]
+                inputs += [item.bit for item in one.items if item is not w]
+                ghosts += [item.ghost.node for item in one.items if isinstance(item, Leaf)]
+            elif isinstance(one, Plain):
+                literals.append(one.literal)
+                inputs += [one.bit] if one is not w else []
             else:
-                read.append(x)
-            self.carries.append(
-                Carry(level + carry.reads_sum, table, tuple(read), len(self.books) - 1)
-            )
+                literals.append(one.p)
+                inputs += one.bits
+                behind += [one.x] if one.ghost is None else one.ghost.literals
+                ghosts += [] if one.ghost is None else [one.ghost.node]
+        # The certificate's bit is this LUT's or that and w's node: then a complement of w is in it.
+        flip = w.literal & 1 if isinstance(w, Plain) else 0
+        if made.n_inputs == 1 and w is None:
+            total, gates = literals[0] ^ (made.table == 0b01), ghosts
+        else:
+            table = made.table ^ ((1 << (1 << made.n_inputs)) - 1 if flip else 0)
+            node = self._luts.lut(table, literals)
+            total, gates = 2 * node + flip, [node, *ghosts]
+        second = total & 1 if w is None else _node(w)
+        bit = self._ledger.bit(total >> 1, second, *self._place)
+        self.books.append(Book(inputs, [bit], gates))
+        self._note(made.carries, [*literals, *behind, total])  # -1 is the sum
+        level = self._luts.level(total >> 1)
         if w is None:
-            return Plain(level, made_bit, 2 * total)
-        return Pair(level, (w.bit, made_bit), 2 * total + (w.literal & 1), w.literal, None)
+            return Plain(level, bit, total)
+        if isinstance(w, Plain):
+            return Pair(max(level, w.level), (w.bit, bit), total, w.literal, None)
+        return Pair(level, (w.bit, bit), total, 0, w.ghost)
 
-    def _built(self, pair: Pair) -> list[int]:
-        """The gates that make x a node, where it is a ghost that finds no room: a LUT, of which
-        the ghost is a copy."""
-        if pair.ghost is None:
-            return []
-        return [self._luts.lut(pair.ghost.table, pair.ghost.literals), pair.ghost.node]
+    def _note(self, carries: Sequence[tuple[int, tuple[int, ...]]], known: list[int]) -> None:
+        for table, reads in carries:
+            read = tuple(known[variable] for variable in reads)
+            level = 1 + max(self._luts.level(literal >> 1) for literal in read)
+            self.carries.append(Carry(level, table, read, len(self.books) - 1))
 
 
-def _with_ghosts(plains: int, solid: int, ghosts: int, chain: int) -> Shape:
-    """At k = 4: the merge (1, 3) has no room for its second pair's ghost."""
-    if plains >= 3 and chain * (plains - 2) > solid + ghosts:
-        return Shape(3, 1)
-    if solid and solid + ghosts >= 3:
-        return Shape(1, 3)
-    # A tree LUT of three inputs wastes a third of one; building a ghost would cost one.
-    return Shape(1, min(ghosts + solid, 2))
+def _single(term: Term) -> Plain | Piece:
+    return term if isinstance(term, Plain) else piece((term,))
+
+
+def _node(term: Term) -> int:
+    return term.literal >> 1 if isinstance(term, Plain) else term.ghost.node
+
+
+def _left_over(taken: list[Taken], w: tuple[int, int] | None) -> Term | None:
+    if w is None:
+        return None
+    one = taken[w[0]]
+    assert not isinstance(one, Pair), "a bit of its own is left over"
+    return one.items[w[1]] if isinstance(one, Piece) else one

@@ -8,11 +8,11 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
+from lgncc.mapping.cells import Start, exclusive_or
 from lgncc.mapping.column import Column
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
-from lgncc.mapping.merge import Start, exclusive_or
 from lgncc.mapping.options import MappingOptions
 from lgncc.mapping.signals import Book, Carry, Ghost, Leaf, Pair, Plain, Term
 
@@ -126,9 +126,8 @@ def _column(
     start: Start = "bit"
     constant = -1
     sent: list[Plain | Pair] = []
-    work = Column(luts, ledger, options, klass, column)
-    leaves = [term for term in own if isinstance(term, Leaf)]
-    arrived = arrived + [term for term in own if isinstance(term, Plain)]
+    work = Column(luts, ledger, klass, column)
+    own = [own[index] for index in options.leaf_order(klass, column, len(own)).tolist()]
     if one:
         constant = ledger.bit(1, 0, klass, column)
         words.constants.append(constant)
@@ -137,13 +136,14 @@ def _column(
         start = "one"
         if count % 2:
             if not any(isinstance(signal, Plain) for signal in arrived):
-                arrived.append(work.build(leaves.pop()))
+                term = own.pop()
+                arrived.append(term if isinstance(term, Plain) else work.build(term))
             arrived, carried = _count_up(arrived, constant, place, not last, ledger)
             sent += carried
             start = "bit"
     elif count % 2 == 0 and count:
         start = "zero"
-    bit = work.reduce(arrived, leaves, start, constant)
+    bit = work.reduce(arrived, own, start, constant)
     if not last:
         sent += _send(work.carries, work.books, place, luts, ledger, options.plain_every)
     for book in work.books:

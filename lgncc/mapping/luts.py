@@ -21,7 +21,7 @@ class LutWriter:
         self._tables: list[int] = []
         self._fanins: list[int] = []
         self._counts: list[int] = []
-        self._level: list[int] = []
+        self._level: list[int] = below.level.tolist()
 
     @property
     def n_nodes(self) -> int:
@@ -32,7 +32,12 @@ class LutWriter:
         self._tables.append(table)
         self._fanins.extend(literals)
         self._counts.append(len(literals))
+        level = self._level
+        level.append(1 + max((level[literal >> 1] for literal in literals), default=-1))
         return self._first + len(self._tables) - 1
+
+    def level(self, node: int) -> int:
+        return self._level[node]
 
     def arrays(self) -> tuple[Ids, Tables]:
         """fanin (n, k), unused ones constant 0, and table (n,)."""

@@ -38,7 +38,6 @@ class MappingOptions:
         the classes left out: as they come.
     plain_every: bits of a column for one that stays plain. Fewer make deeper designs, each costs a
         sixth of a LUT at k = 4.
-    chain: pairs for a plain bit, above which plain bits are not spent on less than two pairs.
     argmax_few: words left from when on comparisons are made for speed.
     """
 
@@ -52,7 +51,6 @@ class MappingOptions:
     extend_readers: int = 2
     leaf_orders: tuple[int, ...] = ()
     plain_every: int = 16
-    chain: int = 4
     argmax_few: int = 3
 
     def __post_init__(self) -> None:
@@ -60,7 +58,6 @@ class MappingOptions:
             "gate_order": 0,
             "extend_readers": 1,
             "plain_every": 1,
-            "chain": 1,
             "argmax_few": 0,
         }
         wrong = [name for name, least in lowest.items() if getattr(self, name) < least]

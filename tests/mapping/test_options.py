@@ -23,7 +23,6 @@ OPTIONS = st.builds(
     extend_readers=st.integers(1, 4),
     leaf_orders=st.lists(st.integers(0, 5), max_size=3).map(tuple),
     plain_every=st.integers(1, 64),
-    chain=st.integers(1, 16),
     argmax_few=st.integers(0, 9),
 )
 
@@ -49,7 +48,7 @@ def test_a_design_of_any_options_is_proved(model, options, k):
         ({"script": 5}, "script = 5"),
         ({"leaf_orders": [1, -1]}, "leaf_orders = (1, -1)"),
         ({"readout": "serial"}, "readout = 'serial'"),
-        ({"chain": "4"}, "chain = '4'"),
+        ({"argmax_few": "4"}, "argmax_few = '4'"),
         ({"leaf_orders": [0.5]}, "leaf_orders = (0.5,)"),
         ({"colour": 1}, "unknown: colour"),
     ],
