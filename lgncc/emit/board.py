@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from lgncc.boards import Board
 from lgncc.emit.core import AnyCore, component_verilog, core_verilog
 from lgncc.flow.build import CELLS
+from lgncc.flow.families import input_hz
 from lgncc.flow.platform import PlatformDesign, elaborate
 from lgncc.forms import FAST_HZ, Form
 from lgncc.host.frames import BUILD_ID_BYTES
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from lgncc.mapping.design import MappedDesign
     from lgncc.mapping.stages import Stages
     from lgncc.model import LogicModel
+    from lgncc.netlist import Netlist
 
 CORE_MODULE = "lgncc_core"
 BOARD_MODULE = "lgncc_board"
@@ -104,13 +106,25 @@ def emit_mapped_board(
     form: Form | None = None,
     sequencing: Sequencing = EACH_STEP,
 ) -> BoardDesign:
-    """The spatial core of a mapped design behind the board's link."""
+    """The spatial or pipelined core of a mapped design behind the board's link."""
     from lgncc.hw.mapped_core import MappedCore
+    from lgncc.hw.streaming_core import StreamingCore
 
     def core() -> MappedCore:
+        if _is_free(stages, design.luts, board):
+            return StreamingCore(design, stages, input_register=False)
         return MappedCore(design, stages, sequencing=sequencing, input_register=False)
 
     return emit_core(core, board, form)
+
+
+def _is_free(stages: Stages, luts: Netlist, board: Board) -> bool:
+    """Whether ranks that nothing holds serve better: where a stall cannot reach all of them in a
+    cycle, and the answers that wait then find room in block RAM."""
+    if board.clock.hz <= FAST_HZ or luts.n_state or stages.ranks < 2 or board.block_ram is None:
+        return False
+    blocks = len(luts.outputs) / board.block_ram.width
+    return blocks <= board.capacity[board.block_ram.resource]
 
 
 def emit_core(
@@ -137,21 +151,26 @@ def emit_core(
     if form is not None and form.table is not None:
         exported, kept = EncodedCore(form.whole, exported), str(form)
     core_text = core_verilog(exported, CORE_MODULE)
-    cycles = divisor(board.clock.hz, board.uart.baud)
+    # A link that is too slow for the core's clock keeps the board's own, if the core needs nothing
+    # of it but its streams.
+    fast = board.clock.hz > FAST_HZ
+    link_hz = input_hz(board) if fast and not (form and form.in_memory) else None
+    cycles = divisor(link_hz or board.clock.hz, board.uart.baud)
     identity = f"{core_text}\0{board.name}\0{cycles}\0{kept}"
     build_id = hashlib.sha256(identity.encode()).digest()[:BUILD_ID_BYTES]
 
-    fast = board.clock.hz > FAST_HZ
+    # board.v, which is simulated, has one clock for both.
     shells = [
         Shell(
             core,
             divisor=cycles,
             build_id=build_id,
             flags=core.flags,
-            answer_register=fast,
+            answer_register=fast and not link_hz,
             form=form,
+            core_domain=domain if link_hz else None,
         )
-        for core in (make_core(), make_core())
+        for core, domain in ((make_core(), "sync"), (make_core(), "core"))
     ]
     board_text = component_verilog(shells[0], BOARD_MODULE)
     core: AnyCore = shells[1].core
@@ -166,7 +185,7 @@ def emit_core(
         uart_divisor=cycles,
         core_text=core_text,
         board_text=board_text + (portable or ""),
-        placed=elaborate(board, shells[1], extra),
+        placed=elaborate(board, shells[1], extra, two_clocks=bool(link_hz)),
     )
 
 
