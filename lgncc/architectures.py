@@ -8,13 +8,15 @@ what they are.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from functools import cache, cached_property
+from functools import cache
 from typing import Literal, get_args
 
 import numpy as np
 
+from lgncc.arrival import split_encoder
 from lgncc.boards import Board, list_boards, load_board
 from lgncc.errors import DesignError
+from lgncc.forms import Form, choose_form
 from lgncc.hw.sequence import Answering
 from lgncc.lowering import (
     Lowered,
@@ -30,6 +32,7 @@ from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign, map_serial
 from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
+from lgncc.netlist import Netlist
 from lgncc.passes.unread import without_unread
 
 Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
@@ -37,10 +40,10 @@ Goal = Literal["latency", "throughput", "area"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
 # Logic cells of what stands around the core and in it, measured on the iCE40.
-SHELL_CELLS = 400  # and one for each bit of the input vector
+SHELL_CELLS = 400  # without what is kept of the input vector
 COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
 POPCOUNT_CELLS_A_BIT = 1.9
-PROCESSOR_CELLS = 280  # of the folded core, and one for each bit of the input vector
+PROCESSOR_CELLS = 280  # of the folded core, and twice for each bit of features that are kept
 LANE_CELLS = 35
 FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
 
@@ -93,15 +96,33 @@ class Planner:
     def __init__(self, model: LogicModel, answering: Answering = "each-step") -> None:
         self.model = without_unread(model)
         self.answering = answering
-        self.serial = cache(lambda bits: map_serial(self.model, bits))
+        # Of a model of features, and of what is left of it where they are encoded on arrival.
+        self._mapped: dict[bool, MappedDesign] = {}
+        self._map_serial = cache(lambda of_bits, bits: map_serial(self._core(of_bits), bits))
+        self._program = cache(lambda of_bits: assemble(self._core(of_bits)))
 
-    @cached_property
-    def mapped(self) -> MappedDesign:
-        return map_model(self.model)
+    def mapped(self, form: Form) -> MappedDesign:
+        of_bits = form.table is not None
+        if of_bits not in self._mapped:
+            self._mapped[of_bits] = map_model(self._core(of_bits))
+        return self._mapped[of_bits]
 
-    @cached_property
-    def program(self) -> Program:
-        return assemble(self.model)
+    def adopt(self, form: Form, design: MappedDesign) -> None:
+        """Take a better design of the same model for what `mapped` gives."""
+        self._mapped[form.table is not None] = design
+
+    def serial(self, form: Form, bits_a_cycle: int) -> SerialDesign:
+        return self._map_serial(form.table is not None, bits_a_cycle)
+
+    def program(self, form: Form) -> Program:
+        return self._program(form.table is not None)
+
+    def form(self, architecture: Architecture, board: Board) -> Form:
+        """What is kept of an input vector."""
+        return choose_form(self.model, board, bit_serial=architecture == "folded")
+
+    def _core(self, of_bits: bool) -> LogicModel:
+        return split_encoder(self.model)[1] if of_bits else self.model
 
     def estimates(
         self, board: Board, goal: Goal, only: Architecture | None = None
@@ -114,11 +135,12 @@ class Planner:
 
     def lower(self, estimate: Estimate, board: Board) -> Lowered:
         """The design of an estimate. Raises DesignError where it turns out not to fit."""
+        form = self.form(estimate.architecture, board)
         if estimate.architecture == "class-serial":
-            return lower_serial(self.serial(estimate.setting), board)
+            return lower_serial(self.serial(form, estimate.setting), board, form)
         if estimate.architecture == "folded":
-            return lower_folded(self.model, self.program, estimate.setting, board, self.answering)
-        return lower_luts(self.mapped, board, estimate.setting, self.answering)
+            return lower_folded(form, self.program(form), estimate.setting, board, self.answering)
+        return lower_luts(self.mapped(form), board, estimate.setting, form, self.answering)
 
     def reason(
         self,
@@ -141,6 +163,7 @@ class Planner:
                 f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "
                 f"logic cells estimated, {why}",
                 *([chosen.note] if chosen.note else []),
+                str(self.form(chosen.architecture, board)),
                 *(f"tried {one}" for one in tried),
                 *others,
                 *(f"on {line}" for line in larger),
@@ -169,37 +192,52 @@ class Planner:
             return [Estimate(name, 0, 0, 0, 0, obstacle=str(error).splitlines()[0])]
 
     def _spatial(self, board: Board, goal: Goal) -> list[Estimate]:
-        stages = plan_stages(self.mapped.luts, max(self.mapped.luts.depth, 1))
-        estimate = self._of_stages("spatial", stages, board)
+        form = self.form("spatial", board)
+        luts = self.mapped(form).luts
+        stages = plan_stages(luts, max(luts.depth, 1))
+        estimate = self._of_stages("spatial", luts, stages, form, board)
         if stages.longest > affordable_levels(board):
             slow = f"{stages.longest} LUT levels in one cycle are too slow for the clock"
             return [Estimate("spatial", estimate.setting, estimate.cells, 0, 0, obstacle=slow)]
         return [estimate]
 
     def _pipelined(self, board: Board, goal: Goal) -> list[Estimate]:
-        depth = max(self.mapped.luts.depth, 1)
-        stages = plan_stages(self.mapped.luts, min(affordable_levels(board), depth))
-        return [self._of_stages("pipelined", stages, board)] if stages.ranks > 1 else []
+        form = self.form("pipelined", board)
+        luts = self.mapped(form).luts
+        stages = plan_stages(luts, min(affordable_levels(board), max(luts.depth, 1)))
+        if stages.ranks == 1:
+            return []
+        return [self._of_stages("pipelined", luts, stages, form, board)]
 
-    def _of_stages(self, name: Architecture, stages: Stages, board: Board) -> Estimate:
-        luts = self.mapped.luts
+        form = self.form("pipelined", board)
+        luts = self.mapped(form).luts
+        stages = plan_stages(luts, min(affordable_levels(board), max(luts.depth, 1)))
+        if stages.ranks == 1:
+            return []
+        return [self._of_stages("pipelined", luts, stages, form, board)]
+
+    def _of_stages(
+        self, name: Architecture, luts: Netlist, stages: Stages, form: Form, board: Board
+    ) -> Estimate:
         # A state bit is in the cell of the LUT that makes it, where it has one of its own.
         own = np.unique(luts.next_state[luts.next_state >= luts.first_gate])
-        cells = luts.n_gates + stages.extra_cells + luts.n_state - len(own) + self._shell()
+        cells = luts.n_gates + stages.extra_cells + luts.n_state - len(own)
+        cells += SHELL_CELLS + form.cells
         interval = stages.loop + 1
         turns = "as many sequences could take turns (lgncc export --sequences)" * (interval > 1)
         estimate = Estimate(name, stages.longest, cells, stages.ranks, interval, note=turns)
         return self._fitting(estimate, board)
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
+        form = self.form("class-serial", board)
         bits = BITS_A_CYCLE[::-1] if goal == "area" else BITS_A_CYCLE
-        estimates = [self._of_serial(self.serial(b), board) for b in bits]
+        estimates = [self._of_serial(self.serial(form, b), form, board) for b in bits]
         fitting = [estimate for estimate in estimates if not estimate.obstacle]
         return fitting or estimates[-1:]
 
-    def _of_serial(self, design: SerialDesign, board: Board) -> Estimate:
+    def _of_serial(self, design: SerialDesign, form: Form, board: Board) -> Estimate:
         counter = COUNTER_CELLS + POPCOUNT_CELLS_A_BIT * design.bits_a_cycle
-        cells = int(design.luts.n_gates + counter) + self._shell()
+        cells = int(design.luts.n_gates + counter) + SHELL_CELLS + form.cells
         latency = design.rows + 3
         return self._fitting(
             Estimate("class-serial", design.bits_a_cycle, cells, latency, design.rows), board
@@ -208,26 +246,25 @@ class Planner:
     def _folded(self, board: Board, goal: Goal) -> list[Estimate]:
         from lgncc.placement import place
 
+        form = self.form("folded", board)
+        program = self.program(form)
         many = goal == "throughput" and not self.model.netlist.n_state
         estimates = []
         obstacle = DesignError("folded: no memory")
         for lanes in LANES if many else (1,):
             try:
-                placement = place(self.program, lanes, board)
+                placement = place(program, lanes, board, form.blocks)
             except DesignError as error:
                 obstacle = error
                 continue
-            cells = PROCESSOR_CELLS + LANE_CELLS * lanes + self._shell()
-            cells += self.model.encoder.input_width
+            cells = PROCESSOR_CELLS + LANE_CELLS * lanes + SHELL_CELLS + form.cells
+            cells += 0 if form.in_memory else self.model.encoder.input_width
             pace = placement.pace
             estimate = Estimate("folded", lanes, cells, pace.latency_cycles, pace.interval(lanes))
             estimates.append(self._fitting(replace(estimate, note=str(placement)), board))
         if not estimates:
             raise obstacle
         return [e for e in estimates if not e.obstacle] or estimates[-1:]
-
-    def _shell(self) -> int:
-        return SHELL_CELLS + self.model.encoder.input_width
 
     def _fitting(self, estimate: Estimate, board: Board) -> Estimate:
         available = board.capacity[board.logic_cells]

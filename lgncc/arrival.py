@@ -110,7 +110,7 @@ class ArrivalTable:
     @cached_property
     def busiest_byte(self) -> int:
         """The most entries of the features that one byte completes."""
-        feature = np.cumsum(self.last) - self.last
+        feature: Integers = np.cumsum(self.last) - self.last
         byte = ((feature + 1) * self.feature_bits - 1) // 8
         return int(np.bincount(byte).max())
 

@@ -22,7 +22,7 @@ from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
 from lgncc.hw.sequence import Answering, Sequencing, require_state
 from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
-from lgncc.mapping.saved import save_program, save_serial
+from lgncc.mapping.saved import save_program, save_serial, save_table
 from lgncc.mapping.storage import save_design
 from lgncc.model import LogicModel
 from lgncc.passes.lossy import prune_lossy
@@ -42,13 +42,9 @@ from lgncc.report.stopwatch import Stopwatch
 from lgncc.specification import beginning_after
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
-from lgncc.verify.ladder import MAPPED, PROGRAM, SERIAL, SYNTHESIZED
-from lgncc.verify.mapped import check_mapped
-from lgncc.verify.models import prove_same_model
-from lgncc.verify.program import check_program
+from lgncc.verify.ladder import MAPPED, PROGRAM, SERIAL, SYNTHESIZED, TABLE
+from lgncc.verify.lowered import prove_lowered
 from lgncc.verify.rung import Rung
-from lgncc.verify.serial import check_serial
-from lgncc.verify.synthesized import check_synthesized
 
 Verify = Literal["none", "fast", "full"]
 Notice = Callable[[str], None]
@@ -121,7 +117,7 @@ def compile_model(
     lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
     if options.verify != "none":
-        rungs += _prove(optimized.model, planner.model, lowered, flow, watch)
+        rungs += prove_lowered(optimized.model, planner.model, lowered, flow, watch)
     watch.steps += [StepSection(s.name, round(s.seconds, 3), s.cached) for s in flow.steps]
 
     models = {"model": model, "pruned_model": pruned, "optimized_model": optimized.model}
@@ -230,27 +226,6 @@ def _build(
     )
 
 
-def _prove(
-    model: LogicModel, pruned: LogicModel, lowered: Lowered, flow: FlowResult, watch: Stopwatch
-) -> list[Rung]:
-    """The rungs between the optimized model and the netlist that was placed."""
-    if lowered.serial is not None:
-        with watch.step("prove the mapping"):
-            prove_same_model(model, pruned)
-            return [check_serial(lowered.serial)]
-    if lowered.program is not None:
-        with watch.step("prove the program"):
-            prove_same_model(model, pruned)
-            return [check_program(pruned, lowered.program)]
-    if lowered.mapped is None or lowered.stages is None:
-        return []
-    with watch.step("prove the mapping"):
-        rungs = [check_mapped(lowered.mapped, model)]
-    with watch.step("prove the synthesis"):
-        ranks, loop = lowered.stages.ranks, lowered.stages.loop
-        return [*rungs, check_synthesized(lowered.mapped, flow.synthesized, ranks, loop=loop)]
-
-
 def _publish(
     workspace: Workspace, models: dict[str, LogicModel], lowered: Lowered, flow: FlowResult
 ) -> dict[str, str]:
@@ -273,6 +248,9 @@ def _publish(
     if lowered.program is not None:
         save_program(lowered.program, work / PROGRAM)
         artifacts["program"] = workspace.publish(work / PROGRAM, PROGRAM)
+    if lowered.form is not None and lowered.form.table is not None:
+        save_table(lowered.form.table, work / TABLE)
+        artifacts["encoder_table"] = workspace.publish(work / TABLE, TABLE)
     facts = design.facts | {
         "register_ranks": lowered.stages.ranks if lowered.stages else None,
         "loop_ranks": lowered.stages.loop if lowered.stages else None,

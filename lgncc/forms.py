@@ -16,6 +16,7 @@ from lgncc.arrival import ArrivalTable, split_encoder
 from lgncc.boards import BlockRam, Board
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
+from lgncc.flow.families import input_hz
 from lgncc.host.frames import BITS_A_BYTE, bytes_for
 from lgncc.model import LogicModel
 
@@ -81,7 +82,8 @@ def _on_arrival(model: LogicModel, board: Board, ram: BlockRam, bit_serial: bool
         table, rest = split_encoder(model)
     except DesignError:
         return None
-    deep = board.clock.hz > FAST_HZ
+    hz = link_hz(board, bit_serial=bit_serial)
+    deep = hz > FAST_HZ
     cells = TABLE_CELLS + TABLE_CELLS_A_BIT * table.feature_bits
     blocks = _blocks(ram, len(table), table.width)
     if bit_serial:
@@ -90,7 +92,7 @@ def _on_arrival(model: LogicModel, board: Board, ram: BlockRam, bit_serial: bool
     else:
         cells += table.n_bits
     kept = encoder.input_width + comparator_cells(encoder)
-    if not _keeps_pace(table, board, deep) or (cells >= kept and not bit_serial):
+    if not _keeps_pace(table, hz // board.uart.baud, deep) or (cells >= kept and not bit_serial):
         return None
     return Form(model, rest, table, bit_serial, cells, blocks, deep)
 
@@ -103,13 +105,20 @@ def comparator_cells(encoder: Encoder) -> int:
     return int((encoder.bits[encoder.feature] - lowest_one).sum() * COMPARATOR_CELLS_A_BIT)
 
 
-def _keeps_pace(table: ArrivalTable, board: Board, deep: bool) -> bool:
+def link_hz(board: Board, *, bit_serial: bool) -> int:
+    """The clock of a board's link: too slow for a fast core's, it keeps the board's own, if the
+    core needs nothing of it but its streams."""
+    own = None if bit_serial or board.clock.hz <= FAST_HZ else input_hz(board)
+    return own or board.clock.hz
+
+
+def _keeps_pace(table: ArrivalTable, cycles_a_bit: int, deep: bool) -> bool:
     """A byte is done before the next one: its eight bits, and the entries of what it completes.
 
     Both ends' clocks may be off by 2 %, and the UART holds a byte for a bit time only.
     """
     cycles = 8 + table.busiest_byte * (2 if deep else 1)
-    return cycles <= (BITS_A_BYTE - 1) * (board.clock.hz // board.uart.baud)
+    return cycles <= (BITS_A_BYTE - 1) * cycles_a_bit
 
 
 def _blocks(ram: BlockRam, rows: int, width: int) -> int:

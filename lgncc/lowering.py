@@ -16,6 +16,7 @@ from lgncc.boards import Board
 from lgncc.emit.board import BoardDesign, emit_board, emit_core, emit_mapped_board
 from lgncc.flow.platform import SHELL
 from lgncc.flow.result import Timing, Usage, require_fit
+from lgncc.forms import Form
 from lgncc.hw.sequence import Answering, Sequencing
 from lgncc.mapping.design import PARTS, MappedDesign
 from lgncc.mapping.program import Program
@@ -34,16 +35,22 @@ GATE_PARTS = {
     _CORE: "network",  # the registers between network and readout
     f"{_CORE}.readout": "readout",
 }
-SERIAL_PARTS = {_CORE: "readout", f"{_CORE}.luts": "network"}
-FOLDED_PARTS = {_CORE: "network"}
-LUT_PARTS = {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS}
+_ON_ARRIVAL = {f"{SHELL}.encoder": "encoder"}
+SERIAL_PARTS = _ON_ARRIVAL | {
+    f"{_CORE}.luts.encoder": "encoder",
+    f"{_CORE}.luts": "network",
+    _CORE: "readout",
+}
+FOLDED_PARTS = _ON_ARRIVAL | {f"{_CORE}.encoder": "encoder", _CORE: "network"}
+LUT_PARTS = _ON_ARRIVAL | {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS}
 
 
 @dataclass(frozen=True, eq=False)
 class Lowered:
     """parts: of each hierarchical name, for the breakdown; the rest is the shell. levels: of
     gates, or of LUTs where the design is mapped. Of mapped, serial and program, what the core was
-    built from; stages: those of `mapped`. answering: as of lgncc.hw.sequence."""
+    built from; stages: those of `mapped`; form: what is kept of an input vector. answering: as of
+    lgncc.hw.sequence."""
 
     architecture: str
     design: BoardDesign
@@ -53,6 +60,7 @@ class Lowered:
     stages: Stages | None = None
     serial: SerialDesign | None = None
     program: Program | None = None
+    form: Form | None = None
     answering: Answering = "each-step"
 
 
@@ -69,6 +77,7 @@ def lower_luts(
     mapped: MappedDesign,
     board: Board,
     max_levels: int | None = None,
+    form: Form | None = None,
     answering: Answering = "each-step",
 ) -> Lowered:
     """The core of LUTs, with at most `max_levels` between two registers, or as many as the
@@ -81,7 +90,7 @@ def lower_luts(
     usage = {resource: Usage(count, board.capacity[resource]) for resource, count in used.items()}
     require_fit(board, usage, "counting only the LUTs and registers of the core")
     name = "spatial" if stages.ranks == 1 else "pipelined"
-    design = emit_mapped_board(mapped, stages, board, sequencing=Sequencing(answering))
+    design = emit_mapped_board(mapped, stages, board, form, sequencing=Sequencing(answering))
     return Lowered(
         name,
         design,
@@ -89,21 +98,24 @@ def lower_luts(
         luts.depth,
         mapped=mapped,
         stages=stages,
+        form=form,
         answering=answering,
     )
 
 
-def lower_serial(design: SerialDesign, board: Board) -> Lowered:
+def lower_serial(design: SerialDesign, board: Board, form: Form | None = None) -> Lowered:
     """The class-serial core."""
     from lgncc.hw.serial_core import SerialCore
 
-    # The link's receive buffer is the core's input register.
-    emitted = emit_core(lambda: SerialCore(design, input_register=False), board)
-    return Lowered("class-serial", emitted, SERIAL_PARTS, design.luts.depth, serial=design)
+    # What the link received is the core's input register.
+    emitted = emit_core(lambda: SerialCore(design, input_register=False), board, form)
+    return Lowered(
+        "class-serial", emitted, SERIAL_PARTS, design.luts.depth, serial=design, form=form
+    )
 
 
 def lower_folded(
-    model: LogicModel,
+    form: Form,
     program: Program,
     lanes: int,
     board: Board,
@@ -113,21 +125,23 @@ def lower_folded(
     from lgncc.hw.folded import FoldedCore
     from lgncc.placement import place
 
-    placement = place(program, lanes, board)
+    placement = place(program, lanes, board, form.blocks)
 
-    def core() -> FoldedCore:
+    def core(bit_serial: bool = form.in_memory) -> FoldedCore:
         memory, nodes = placement.make(program, board)
         return FoldedCore(
-            model,
+            form.model,
             lanes=lanes,
             sequencing=Sequencing(answering),
             program=program,
             memory=memory,
             nodes=nodes,
+            bit_serial=bit_serial,
         )
 
-    emitted = emit_core(core, board)
-    return Lowered("folded", emitted, FOLDED_PARTS, model.netlist.depth, program=program)
+    emitted = emit_core(core, board, form, lambda: core(bit_serial=False))
+    levels = form.model.netlist.depth
+    return Lowered("folded", emitted, FOLDED_PARTS, levels, program=program, form=form)
 
 
 def affordable_levels(board: Board) -> int:
@@ -143,4 +157,4 @@ def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowere
     short = min(clock.fmax_mhz / clock.target_mhz for clock in timing)
     levels = max(int(lowered.stages.longest * short * 0.95), 1)
     levels = min(levels, lowered.stages.longest - 1)
-    return lower_luts(lowered.mapped, board, levels, lowered.answering)
+    return lower_luts(lowered.mapped, board, levels, lowered.form, lowered.answering)

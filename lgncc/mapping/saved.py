@@ -1,10 +1,11 @@
-"""Serial designs and programs on disk: .npz files that `lgncc verify` proves again."""
+"""Serial designs, programs and tables on disk: .npz files that `lgncc verify` proves again."""
 
 from __future__ import annotations
 
 from pathlib import Path
 from typing import Any
 
+from lgncc.arrival import ArrivalTable
 from lgncc.mapping.design import NormalForm
 from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign
@@ -19,7 +20,7 @@ from lgncc.storage import (
     write_npz,
 )
 
-SERIAL, PROGRAM = "lgncc-serial-design", "lgncc-program"
+SERIAL, PROGRAM, TABLE = "lgncc-serial-design", "lgncc-program", "lgncc-arrival-table"
 VERSION = 1
 
 _LUTS = {f"luts.{name[8:]}": kind for name, kind in ARRAYS.items() if name.startswith("netlist.")}
@@ -42,6 +43,7 @@ _INSTRUCTIONS = {
     "dst": ("int32", 1),
     "immediate": ("int64", 1),
 }
+_ENTRIES = {"threshold": ("int64", 1), "compared": ("bool", 1), "last": ("bool", 1)}
 
 
 def save_serial(design: SerialDesign, path: Path) -> None:
@@ -96,3 +98,30 @@ def load_program(path: Path) -> Program:
     with damage_reported(path):
         columns: dict[str, Any] = {name: arrays[name] for name in _INSTRUCTIONS}
         return Program(**columns, depth=int(header["depth"]), n_loads=int(header["n_loads"]))
+
+
+def save_table(table: ArrivalTable, path: Path) -> None:
+    """The entries."""
+    header = {
+        "format": TABLE,
+        "version": VERSION,
+        "feature_bits": table.feature_bits,
+        "signed": table.signed,
+        "n_features": table.n_features,
+    }
+    write_npz(path, header, {name: getattr(table, name) for name in _ENTRIES})
+
+
+def load_table(path: Path) -> ArrivalTable:
+    """Raises InputError where the file is not what `save_table` wrote."""
+    arrays = read_npz(path)
+    header = read_header(path, arrays, TABLE, VERSION)
+    arrays = checked_arrays(path, arrays, _ENTRIES)
+    with damage_reported(path):
+        entries: dict[str, Any] = {name: arrays[name] for name in _ENTRIES}
+        return ArrivalTable(
+            feature_bits=int(header["feature_bits"]),
+            signed=bool(header["signed"]),
+            n_features=int(header["n_features"]),
+            **entries,
+        )

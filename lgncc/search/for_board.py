@@ -26,21 +26,22 @@ def search_for_board(
     settings: Settings,
     notice: Callable[[str], None],
 ) -> SearchSection:
-    """Search for the planner's model and leave the best design as the planner's mapped one, unless
+    """Search for the planner's model and leave it the best design as its mapped one, unless
     no core that could be built is made of it: then say so."""
     obstacle = _obstacle(planner, board, goal, only)
     if obstacle:
         return SearchSection(False, obstacle, settings.seed, settings.budget_s)
-    found = search(Task(planner.model, 4, affordable_levels(board)), settings, notice)
+    form = planner.form(OF_LUTS[0], board)
+    found = search(Task(form.model, 4, affordable_levels(board)), settings, notice)
     best = found.best.evaluation
     assert best.pinned is not None, "the best has been mapped"
-    design = map_model(planner.model, 4, best.pinned)
+    design = map_model(form.model, 4, best.pinned)
     if (design.luts.n_gates, design.luts.depth) != (best.luts, best.levels):
         raise DesignError(
             f"-O 3: the best design has {design.luts.n_gates:,} LUTs and {design.luts.depth} "
             f"levels where the search found {best.luts:,} and {best.levels}"
         )
-    planner.mapped = design
+    planner.adopt(form, design)
     return _section(found, settings)
 
 

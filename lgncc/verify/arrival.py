@@ -13,7 +13,9 @@ from lgncc.arrays import Bits, Integers
 from lgncc.arrival import ArrivalTable
 from lgncc.encoder import Encoder
 from lgncc.host.frames import bytes_for
+from lgncc.model import LogicModel
 from lgncc.verify.lemma import Proof, RefutedError, prove
+from lgncc.verify.models import prove_same_model
 from lgncc.verify.rung import Rung
 
 RUNG = "encoder"
@@ -21,9 +23,14 @@ ENTRIES, VALUES = "entries", "values"
 BLOCK_BITS = 1 << 24  # of network inputs that are computed at once
 
 
-def check_arrival(encoder: Encoder, table: ArrivalTable) -> Rung:
-    """The rung of the ladder. Raises RefutedError where the table is wrong."""
+def check_arrival(model: LogicModel, pruned: LogicModel, table: ArrivalTable) -> Rung:
+    """The rung of the ladder: the table is that of `pruned`, which answers as `model`.
+
+    Raises RefutedError where not.
+    """
+    encoder = pruned.encoder
     lemmas = (
+        prove_same_model(model, pruned),
         prove(ENTRIES, lambda: check_entries(encoder, table)),
         prove(VALUES, lambda: check_values(encoder, table)),
     )

@@ -10,17 +10,20 @@ from pathlib import Path
 
 import numpy as np
 
+from lgncc.arrival import split_encoder
 from lgncc.dataset import Dataset
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
 from lgncc.mapping.design import MappedDesign
-from lgncc.mapping.saved import load_program, load_serial
+from lgncc.mapping.saved import load_program, load_serial, load_table
 from lgncc.mapping.storage import load_design
 from lgncc.model import Readout
 from lgncc.passes.unread import without_unread
 from lgncc.specification import load_specification
 from lgncc.storage import load_model
+from lgncc.verify.arrival import RUNG as ENCODER_RUNG
+from lgncc.verify.arrival import check_arrival
 from lgncc.verify.equivalence import check_equal, explain
 from lgncc.verify.hdl import RUNG as HDL_RUNG
 from lgncc.verify.hdl import check_hdl
@@ -37,9 +40,10 @@ from lgncc.verify.synthesized import check_synthesized
 Notice = Callable[[str], None]
 Check = Callable[[Path, Dataset | None, Notice], Rung]
 
-MAPPED, SERIAL, PROGRAM = "mapped.npz", "serial.npz", "program.npz"
+MAPPED, SERIAL, PROGRAM, TABLE = "mapped.npz", "serial.npz", "program.npz", "encoder_table.npz"
 SYNTHESIZED = "synthesized.json"
 NOT_MAPPED = "the core was built of gates (-O 0 or 1)"
+KEPT = 'the features are kept as they came; "mapping" covers their encoder'
 NOT_PIPELINE = 'the core is not a pipeline of LUTs; "rtl" covers what it adds'
 
 
@@ -80,10 +84,22 @@ def check_passes(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     return Rung("passes", "proved", detail, time.perf_counter() - started)
 
 
+def check_encoder(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "encoder": what encodes features on arrival makes the bits of the model's encoder."""
+    if not (build_dir / TABLE).exists():
+        return Rung(ENCODER_RUNG, "skipped", KEPT)
+    notice("prove the encoder")
+    optimized = load_model(build_dir / "optimized_model.npz")
+    return check_arrival(optimized, without_unread(optimized), load_table(build_dir / TABLE))
+
+
 def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
-    """Rung "mapping": the LUTs, or the program, that were built answer as the optimized model."""
+    """Rung "mapping": the LUTs, or the program, that were built answer as the optimized model, or
+    where features are encoded on arrival, as it answers to the bits made of them."""
     optimized = load_model(build_dir / "optimized_model.npz")
     built = without_unread(optimized)
+    if (build_dir / TABLE).exists():
+        built = optimized = split_encoder(built)[1]
     if (build_dir / SERIAL).exists():
         notice("prove the mapping")
         prove_same_model(optimized, built)
@@ -150,6 +166,7 @@ def _same(ours: Encoder | Readout, theirs: Encoder | Readout) -> bool:
 
 RUNGS: dict[str, Check] = {
     "passes": check_passes,
+    ENCODER_RUNG: check_encoder,
     MAPPING_RUNG: check_mapping,
     HDL_RUNG: check_verilog,
     SYNTHESIS_RUNG: check_synthesis,

@@ -32,7 +32,7 @@ def finished(folder, before, after):
 
 
 def test_the_rungs_are_climbed_from_the_model_to_the_board():
-    assert list(RUNGS) == ["passes", "mapping", "hdl", "synthesis", "rtl", "board rtl"]
+    assert list(RUNGS) == ["passes", "encoder", "mapping", "hdl", "synthesis", "rtl", "board rtl"]
 
 
 def test_passes_are_proved_again(tmp_path):
