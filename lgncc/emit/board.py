@@ -110,10 +110,10 @@ def emit_mapped_board(
     from lgncc.hw.mapped_core import MappedCore
     from lgncc.hw.streaming_core import StreamingCore
 
+    make = StreamingCore if _is_free(stages, design.luts, board) else MappedCore
+
     def core() -> MappedCore:
-        if _is_free(stages, design.luts, board):
-            return StreamingCore(design, stages, input_register=False)
-        return MappedCore(design, stages, sequencing=sequencing, input_register=False)
+        return make(design, stages, sequencing=sequencing, input_register=False)
 
     return emit_core(core, board, form)
 
@@ -121,7 +121,7 @@ def emit_mapped_board(
 def _is_free(stages: Stages, luts: Netlist, board: Board) -> bool:
     """Whether ranks that nothing holds serve better: where a stall cannot reach all of them in a
     cycle, and the answers that wait then find room in block RAM."""
-    if board.clock.hz <= FAST_HZ or luts.n_state or stages.ranks < 2 or board.block_ram is None:
+    if board.clock.hz <= FAST_HZ or stages.ranks < 2 or board.block_ram is None:
         return False
     blocks = len(luts.outputs) / board.block_ram.width
     return blocks <= board.capacity[board.block_ram.resource]
