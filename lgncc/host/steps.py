@@ -76,10 +76,10 @@ class StepWindow:
         self._pace = pace_bytes(out_bytes, core_bytes)
         self._most = self.size = min(open_requests(in_bytes, self._pace), max_open)
         self._careful_until = 0  # one at a time, up to this step
-        # Of the steps, in this order: what the board is known to have taken, is sent, and was sent
+        # Of the steps: the board is known to have taken those before, they are sent, they were sent
         # since a sequence was begun anew.
         self._taken = self._sent = self._high = 0
-        self._behind = 0  # frames that may still come for what was sent in vain
+        self._draining = 0  # frames that are still to come before anything is sent
         self._failures = 0
         self._decoder = Decoder(self._start, out_bytes)
 
@@ -112,7 +112,8 @@ class StepWindow:
     @property
     def waiting(self) -> bool:
         """Nothing can be sent before something has come."""
-        return self._sent - self._taken >= self.size or self._sent == len(self._steps)
+        full = self._sent - self._taken >= self.size
+        return full or self._draining > 0 or self._sent == len(self._steps)
 
     def to_send(self, limit: int) -> bytes:
         """About `limit` bytes for the line; empty if `waiting`."""
@@ -137,22 +138,30 @@ class StepWindow:
         pieces = re.findall(b"[^%c]*%c|[^%c]+" % (END, END, END), data)
         return sum(self._receive(frame) for piece in pieces for frame in self._decoder.feed(piece))
 
-    def _receive(self, frame: Frame | FrameError) -> bool:
-        if isinstance(frame, Frame) and frame.type == FrameType.RESULT:
-            return self._take(self._index(frame.seq), frame.payload)
-        self.faults += 1
-        if isinstance(frame, FrameError):
-            self._fail()
-        elif not self._taken - self.size <= self._index(frame.seq) < self._taken:
-            # Of one that was taken, which came twice: no news.
-            self._fail(lost=frame.payload == bytes([ErrorCode.SEQUENCE]))
-        return False
-
     def resend(self) -> None:
         """Take everything that is open for lost."""
-        self._behind = 0
-        self._fail()
-        self._behind = 0
+        if self._draining:
+            self._draining = 0
+            self._settle()
+        else:
+            self._fail()
+
+    def _receive(self, frame: Frame | FrameError) -> bool:
+        result = isinstance(frame, Frame) and frame.type == FrameType.RESULT
+        taken = isinstance(frame, Frame) and result and self._take(frame)
+        self.faults += not result
+        if self._draining:
+            self._draining -= 1
+            if not self._draining:
+                self._settle()
+        elif isinstance(frame, FrameError):
+            self._fail()
+        elif self.answered < self._taken:
+            self._slow_down(self._sent - self._taken)
+        elif not result and not self._taken - self.size <= self._index(frame.seq) < self._taken:
+            # Not of one that was taken, and came twice.
+            self._fail(lost=frame.payload == bytes([ErrorCode.SEQUENCE]))
+        return taken
 
     def _index(self, seq: int) -> int:
         """The step of this seq that was sent last; negative where there is none."""
@@ -166,22 +175,19 @@ class StepWindow:
     def _is_answered(self, step: _Step) -> bool:
         return step.last or not self._answers_last
 
-    def _take(self, index: int, answer: bytes) -> bool:
-        """A RESULT whose CRC is right: the board took this step, and all before it, once."""
+    def _take(self, frame: Frame) -> bool:
+        """A RESULT whose CRC is right: the board took this step, and all before it, once. Whether
+        that is news."""
+        index = self._index(frame.seq)
         step = self._steps[index]
-        if len(answer) != self._out_bytes * self._is_answered(step):
+        if len(frame.payload) != self._out_bytes * self._is_answered(step):
             return False
-        step.answer = answer
+        step.answer = frame.payload
         if index < self._taken:  # it was asked for twice
             return False
-        overtaken = self._steps[self._taken : index]
         self._failures = 0
         self._taken = index + 1
         self._sent = max(self._sent, self._taken)
-        if any(s.answer is None and self._is_answered(s) for s in overtaken):
-            self._begin_anew()
-            return True
-        self._behind = 0
         while self.answered < self._taken and self._has_what_it_needs(self.answered):
             self.answered += 1
         if self._taken >= self._careful_until:
@@ -194,27 +200,35 @@ class StepWindow:
 
     def _fail(self, *, lost: bool = False) -> None:
         """What is open must be sent again; where the board has `lost` the sequence, all of it."""
-        if self._behind:
-            self._behind -= 1
-            return
         if self._taken == len(self._steps):
+            return
+        if self.size > 1:
+            self._slow_down(self._sent - self._taken - 1)
             return
         self._failures += 1
         if lost or self._failures > MAX_FAILURES:
             self._begin_anew()
-            return
-        self._behind = max(self._sent - self._taken - 1, 0)
-        self._sent = self._taken
+        else:
+            self._sent = self._taken
+
+    def _slow_down(self, still_to_come: int) -> None:
+        """One at a time up to the end of the sequence, once nothing is on its way any more."""
+        following = range(self.answered + 1, len(self._steps))
+        self._careful_until = next((i for i in following if self._steps[i].first), len(self._steps))
+        self.size = 1
+        self._draining = still_to_come
+        if not still_to_come:
+            self._settle()
+
+    def _settle(self) -> None:
+        """An answer that was overtaken comes no more."""
+        if self.answered < self._taken:
+            self._begin_anew()
+        else:
+            self._sent = self._taken
 
     def _begin_anew(self) -> None:
         """The sequence of the first step that lacks an answer."""
-        begin = self._steps[self.answered].begin
-        self._behind = self._sent - self._taken
         self.restarts += 1
         self._failures = 0
-        self._careful_until = next(
-            (i for i in range(self._taken, len(self._steps)) if self._steps[i].first),
-            len(self._steps),
-        )
-        self.size = 1
-        self._taken = self._sent = self._high = begin
+        self._taken = self._sent = self._high = self._steps[self.answered].begin
