@@ -22,9 +22,9 @@ from lgncc.mapping.map_model import map_model
 from lgncc.mapping.stages import plan_stages
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
-from lgncc.passes.inputs import PruneInputs
 from lgncc.passes.lossy import prune_lossy
 from lgncc.passes.pipeline import PASSES, Application, choose_pipeline, optimize
+from lgncc.passes.unread import without_unread
 from lgncc.report.build_report import LossySection
 from lgncc.specification import beginning_after
 from lgncc.storage import replacing, save_model
@@ -126,10 +126,10 @@ def export_model(
     mapped = mapping = None
     if of_luts:
         notice("map")
-        mapped = map_model(optimized.model, lut)
+        mapped = map_model(without_unread(optimized.model), lut)
         if prove:
             notice("prove the mapping")
-            mapping = check_mapped(mapped)
+            mapping = check_mapped(mapped, optimized.model)
     notice(f"write {format}")
     with replacing(out) as temporary:
         if mapped is not None:
@@ -163,5 +163,5 @@ def _write(model: LogicModel, path: Path, format: Format, name: str) -> None:
         from lgncc.emit.core import core_rtlil, core_verilog
         from lgncc.hw.core import Core
 
-        core = Core(PruneInputs().apply(model))
+        core = Core(without_unread(model))
         path.write_text(core_verilog(core) if format == "verilog" else core_rtlil(core))

@@ -10,12 +10,14 @@ import numpy as np
 import pytest
 import random_networks
 import yosys
+from recurrent_models import model_with_state
 
 from lgncc.emit.export import export_model
 from lgncc.errors import DesignError, InputError
 from lgncc.facts import GivenFacts
 from lgncc.frontends import load
 from lgncc.golden import predict
+from lgncc.hw.sequence import Sequencing
 from lgncc.storage import load_model, save_model
 from lgncc.verify.equivalence import check_equal
 from lgncc.verify.frontend import random_samples
@@ -171,3 +173,25 @@ def test_the_network_that_nobody_here_wrote_exports_proved_and_is_read_by_yosys(
     assert "// o__payload[3:0]  answer:" in out.read_text()
     yosys.run(tmp_path, ["read_verilog core.v", "hierarchy -check -top lgncc_core", "proc",
                          "check -assert"])  # fmt: skip
+
+
+def test_a_core_with_state_takes_sequences_by_turns_and_says_so(tmp_path):
+    path, out = tmp_path / "recurrent.npz", tmp_path / "core.v"
+    save_model(model_with_state("class"), path)
+    export_model(path, out, "verilog", level=2, levels=3, sequencing=Sequencing("last-step", 5))
+    text = out.read_text()
+    width = model_with_state().encoder.input_width
+    assert f"//   bit {width}: first, 1 where the vector begins a sequence\n" in text
+    assert f"//   bit {width + 1}: last, 1 where it ends one" in text
+    assert "// initiation interval: 1 cycle; " in text
+    assert "// 5 sequences by turns: vector k, counted from reset, is a step of the one\n" in text
+
+
+@pytest.mark.parametrize(("format", "level"), [("blif", 2), ("verilog", 1), ("c", 2)])
+def test_what_is_no_core_of_luts_takes_no_turns(tmp_path, format, level):
+    path = tmp_path / "recurrent.npz"
+    save_model(model_with_state(), path)
+    with pytest.raises(InputError, match="they are of a core with state"):
+        export_model(
+            path, tmp_path / "out", format, level=level, sequencing=Sequencing("last-step")
+        )
