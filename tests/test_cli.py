@@ -87,6 +87,23 @@ def test_an_unknown_board_suggests_the_closest(lgncc, tmp_path):
 
 
 @pytest.mark.parametrize(
+    "arguments",
+    [
+        ["compile", cli.DIGITS, "--board", "icebreaker", "--answer", "last-step"],
+        ["export", cli.DIGITS, "--format", "verilog", "--sequences", "4"],
+    ],
+    ids=["compile", "export"],
+)
+def test_nothing_can_be_asked_of_the_sequences_of_a_network_without_state(
+    lgncc, tmp_path, arguments
+):
+    done = lgncc(*arguments, "--out", tmp_path / "out")
+    assert done.code == 2
+    assert "the network has no state" in done.error()
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
     "folder", [[], ["report.json"], ["report.json", "MANIFEST.json"]], ids=["empty", "1", "2"]
 )
 @pytest.mark.parametrize("command", ["report", "verify"])
