@@ -30,7 +30,8 @@ LUTS_MODULE = "lgncc_luts"
 
 
 class MappedCore(Component):
-    """Answers one input vector a clock cycle, `latency_cycles` after it was accepted.
+    """Takes an input vector every `initiation_interval` cycles, without state one a cycle, and
+    answers it `latency_cycles` after it was accepted.
 
     Ports and behaviour as of lgncc.hw.core.Core: `i`: In(stream of input_width bits), the features
     packed, feature 0 lowest, and above them `flags`; `o`: Out(stream of the readout's bits). A
