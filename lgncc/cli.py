@@ -20,6 +20,14 @@ from lgncc.cli_options import (
     Model,
     Passes,
 )
+from lgncc.cli_search import (
+    Budget,
+    Candidates,
+    Dask,
+    MaxLevels,
+    SearchJournal,
+    search_settings,
+)
 from lgncc.console import Steps, existing, run, stdout, with_facts
 from lgncc.facts import GivenFacts
 
@@ -53,7 +61,7 @@ def compile_(
     freq: Annotated[
         float | None, typer.Option(help="MHz to run at, by the PLL. Default: the board's clock")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of place and route.")] = 1,
+    seed: Annotated[int, typer.Option(help="Seed of place and route, and of -O 3.")] = 1,
     data: Annotated[Path | None, typer.Option(help="NPZ with x and y: report accuracy.")] = None,
     verify: Annotated[
         Literal["none", "fast", "full"], typer.Option(help="full adds RTL simulation.")
@@ -61,6 +69,11 @@ def compile_(
     lossy_prune: LossyPrune = False,
     max_drop: MaxDrop = None,
     answer: Answer = "each-step",
+    budget: Budget = None,
+    candidates: Candidates = None,
+    max_levels: MaxLevels = None,
+    dask: Dask = None,
+    search_journal: SearchJournal = None,
     as_json: Json = False,
     frontend: Frontend = None,
 ) -> None:
@@ -83,6 +96,7 @@ def compile_(
         verify=verify,
         max_drop=allowed_drop(lossy_prune, max_drop),
         answering=answer,
+        search=search_settings(level, seed, budget, candidates, max_levels, dask, search_journal),
     )
     with Steps() as steps:
         report = compile_model(model, options, given, frontend, steps)

@@ -11,7 +11,7 @@ Model = Annotated[Path, typer.Argument(help="Checkpoint; the family is detected 
 Frontend = Annotated[str | None, typer.Option(help="Reader to use instead of detection.")]
 Json = Annotated[bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")]
 Level = Annotated[
-    int, typer.Option("-O", help="Optimization level: 0 none, 1 all numpy passes, 2 maps to LUTs.")
+    int, typer.Option("-O", help="Optimization level: 0 none, 1 numpy passes, 2 LUTs, 3 searches.")
 ]
 Passes = Annotated[str | None, typer.Option(help="Passes to run instead of -O: fold,strash,dead.")]
 LossyPrune = Annotated[

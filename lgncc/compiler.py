@@ -39,6 +39,8 @@ from lgncc.report.build_report import (
 from lgncc.report.evaluation import measure_accuracy
 from lgncc.report.figures import latency_us, throughput_samples_per_s
 from lgncc.report.stopwatch import Stopwatch
+from lgncc.search.for_board import SEARCH_LEVEL, search_for_board
+from lgncc.search.search import Settings
 from lgncc.specification import beginning_after
 from lgncc.storage import save_model
 from lgncc.verify.frontend import check_frontend
@@ -61,6 +63,7 @@ class Options:
 
     `architecture`: None chooses, by what `optimize` asks for. `freq_mhz` is the clock to run at, by
     the PLL; without it the design has the board's clock. `answering`: as of lgncc.hw.sequence.
+    `search`: how level 3 searches, if not by its defaults.
     """
 
     board: str
@@ -75,6 +78,7 @@ class Options:
     data: Path | None = None
     verify: Verify = "fast"
     max_drop: float | None = None
+    search: Settings | None = None
 
 
 def compile_model(
@@ -114,6 +118,10 @@ def compile_model(
         optimized = optimize(pruned, pipeline, prove=options.verify != "none")
         rungs.append(beginning_after(lossy, optimized.rung))
     planner = Planner(optimized.model, options.answering)
+    searched = None
+    if options.level >= SEARCH_LEVEL:
+        with watch.step("search"):
+            searched = search_for_board(planner, board, options, workspace.out / "work", notice)
     lowered, flow, reason = _build(planner, workspace, board, options, watch)
     design = lowered.design
     if options.verify != "none":
@@ -167,6 +175,7 @@ def compile_model(
         tools={tool.name: f"{tool.version} ({tool.source})" for tool in flow.tools},
         seed=flow.seed,
         lossy=lossy,
+        search=searched and searched.built(lowered.mapped is not None),
     )
     workspace.publish(report.to_json().encode(), "report.json")
     if flow.met:

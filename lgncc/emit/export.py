@@ -94,6 +94,8 @@ def export_model(
     sequencing: of a core of LUTs with state.
     """
     pipeline = choose_pipeline(level, passes)
+    if level > MAPPED_LEVEL:
+        raise InputError(f"-O {level}: export does not search; `lgncc compile -O {level}` does")
     if dump_after is not None and dump_after not in PASSES:
         raise InputError(f"--dump-after {dump_after}: unknown; known are {', '.join(PASSES)}")
     if data is not None and max_drop is None:

@@ -50,8 +50,8 @@ Step = Pass | Repeat
 
 O1: tuple[Step, ...] = (Repeat((Fold(), Strash(), RemoveDead()), rounds=16),)
 
-LEVELS: dict[int, tuple[Step, ...]] = {0: (), 1: O1, 2: O1}
-"""Pipeline of each -O level; 2 also maps to LUTs (lgncc.lowering)."""
+LEVELS: dict[int, tuple[Step, ...]] = {0: (), 1: O1, 2: O1, 3: O1}
+"""Pipeline of each -O level; 2 also maps to LUTs (lgncc.lowering), 3 searches (lgncc.search)."""
 
 PASSES: dict[str, Pass] = {p.name: p for p in (Fold(), Strash(), RemoveDead())}
 """What `--passes a,b,c` may name."""

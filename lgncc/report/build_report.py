@@ -12,6 +12,7 @@ from typing import Any
 
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.result import Usage
+from lgncc.report.search import SearchSection
 from lgncc.verify.rung import Rung
 
 FORMAT = 1
@@ -116,7 +117,8 @@ class StepSection:
 @dataclass(frozen=True)
 class BuildReport:
     """`breakdown` counts logic cells by part; `latency_us` is of one sample; `seed` is the
-    seed of place and route that led to the bitstream; `lossy` is what the user gave up."""
+    seed of place and route that led to the bitstream; `lossy` is what the user gave up, `search`
+    what -O 3 did."""
 
     model: ModelSection
     netlist: NetlistSection
@@ -134,6 +136,7 @@ class BuildReport:
     tools: dict[str, str]
     seed: int
     lossy: LossySection | None = None
+    search: SearchSection | None = None
     format: int = field(default=FORMAT)
 
     def require_timing(self) -> None:

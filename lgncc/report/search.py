@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 FAILURES_SHOWN = 20
@@ -46,8 +47,15 @@ class SearchSection:
     over_time: list[tuple[float, int]] = field(default_factory=list)
     options: dict[str, Any] = field(default_factory=dict)
 
-    def to_dict(self) -> dict[str, Any]:
-        return asdict(self)
+    @classmethod
+    def from_dict(cls, found: Mapping[str, Any]) -> SearchSection:
+        """Of report.json."""
+        sizes = {name: found[name] and MappedSize(**found[name]) for name in ("first", "best")}
+        return cls(**{**found, **sizes})
+
+    def built(self, of_luts: bool) -> SearchSection:
+        """The same, knowing whether the core that was built in the end is one of LUTs."""
+        return replace(self, applied=self.applied and of_luts)
 
     def line(self) -> str:
         if self.first is None or self.best is None:
@@ -62,5 +70,5 @@ class SearchSection:
         if self.failed:
             parts.append(f"{self.failed} could not be mapped: {self.failures[0]}")
         if not self.applied:
-            parts.append("the core is built from something else")
+            parts.append("not applied: the core that was built is not of these LUTs")
         return "; ".join(parts)

@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from lgncc.report.build_report import LossySection
+from lgncc.report.search import SearchSection
 
 BAR_WIDTH = 24
 RESULT_STYLE = {"proved": "green", "tested": "green", "refuted": "bold red", "skipped": "yellow"}
@@ -51,6 +52,7 @@ def _summary(report: Mapping[str, Any]) -> Table:
         ),
         *_lossy(report),
         ("architecture", f"{arch['name']}: {arch['reason']}"),
+        *_search(report),
     ]
     for clock, timing in report["timing"].items():
         verdict = Text("met", "green") if timing["met"] else Text("MISSED", "bold red")
@@ -91,6 +93,11 @@ def _lossy(report: Mapping[str, Any]) -> list[tuple[RenderableType, ...]]:
         return []
     line = LossySection(**report["lossy"]).line()
     return [(Text("LOSSY", "bold red"), f"{line}; not part of any proof")]
+
+
+def _search(report: Mapping[str, Any]) -> list[tuple[RenderableType, ...]]:
+    found = report.get("search")
+    return [("search", SearchSection.from_dict(found).line())] if found else []
 
 
 def _bar(share: float) -> ProgressBar:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
 
 from lgncc.architectures import FULL, Architecture, Goal, Planner
 from lgncc.boards import Board
@@ -13,22 +15,25 @@ from lgncc.report.search import FAILURES_SHOWN, MappedSize, SearchSection
 from lgncc.search.candidate import Evaluation, Task
 from lgncc.search.search import Found, Settings, search
 
+if TYPE_CHECKING:
+    from lgncc.compiler import Options
+
+SEARCH_LEVEL = 3
+"""The -O level that searches."""
+
 OF_LUTS: tuple[Architecture, ...] = ("spatial", "pipelined")
 REACH = 0.95
 """What a search may leave of a design, at best: one that fits at this size is worth a search."""
 
 
 def search_for_board(
-    planner: Planner,
-    board: Board,
-    goal: Goal,
-    only: Architecture | None,
-    settings: Settings,
-    notice: Callable[[str], None],
+    planner: Planner, board: Board, options: Options, work: Path, notice: Callable[[str], None]
 ) -> SearchSection:
-    """Search for the planner's model and leave it the best design as its mapped one, unless
-    no core that could be built is made of it: then say so."""
-    obstacle = _obstacle(planner, board, goal, only)
+    """Search for the planner's model and leave the best design as the planner's mapped one, unless
+    no core that could be built is made of it: then say so. work: the folder of the journal, where
+    the options name none."""
+    settings = (options.search or Settings(seed=options.seed)).kept_in(work)
+    obstacle = _obstacle(planner, board, options.optimize, options.architecture)
     if obstacle:
         return SearchSection(False, obstacle, settings.seed, settings.budget_s)
     form = planner.form(OF_LUTS[0], board)
@@ -57,8 +62,10 @@ def _obstacle(planner: Planner, board: Board, goal: Goal, only: Architecture | N
     ours = [one for one in estimates if one.architecture in OF_LUTS]
     if any(0 < REACH * one.cells <= room for one in ours):
         return ""  # may fit after it
+    if chosen.obstacle:
+        return "nothing fits, and a search gains too little"
     why = "; ".join(str(one) for one in ours)
-    return f"{chosen.architecture} serves best, which is not built from what is searched. {why}"
+    return f"{chosen.architecture} serves best, which is not built from what is searched; {why}"
 
 
 def _section(found: Found, settings: Settings) -> SearchSection:

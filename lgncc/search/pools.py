@@ -17,6 +17,7 @@ from lgncc.search.candidate import Evaluation, Task, evaluate
 from lgncc.search.identity import code_identity
 
 CONNECT_S = 5.0
+GIVE_UP_S = 5.0
 
 
 class Pool(Protocol):
@@ -53,10 +54,12 @@ class Processes:
 
     def close(self) -> None:
         self._executor.shutdown(wait=False, cancel_futures=True)
-        for process in multiprocessing.active_children():
-            if process not in self._others:
-                process.terminate()
-        self._executor.shutdown(wait=True)
+        ours = [one for one in multiprocessing.active_children() if one not in self._others]
+        for process in ours:
+            process.terminate()
+        for process in ours:
+            process.join(GIVE_UP_S)
+            process.kill()  # nothing to a process that is gone
 
 
 _task: Task | None = None  # of a worker process, where nothing else could hold it
@@ -69,7 +72,10 @@ def _remember(task: Task) -> None:
 
 def _evaluate_remembered(options: MappingOptions) -> Evaluation:
     assert _task is not None, "the initializer ran"
-    return evaluate(_task, options)
+    try:
+        return evaluate(_task, options)
+    except SystemExit:  # of a SIGTERM, once ABC is stopped; the executor would swallow it
+        os._exit(1)
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from lgncc.errors import DesignError, InputError
@@ -15,7 +15,7 @@ from lgncc.search.features import features_of
 from lgncc.search.identity import search_key
 from lgncc.search.journal import Journal, Record
 from lgncc.search.pools import DaskCluster, Pool, Processes
-from lgncc.search.recipes import Recipe, nearest
+from lgncc.search.recipes import Recipe, nearest, shipped_recipes
 from lgncc.search.space import Space
 from lgncc.search.strategy import Proposal, Strategy
 from lgncc.search.terms import terms_of
@@ -29,7 +29,7 @@ class Settings:
     the most to try; either None: no limit by it. max_levels: LUT levels of a design, None: those of
     -O2's. journal: None keeps none; begin_anew: replace one of another search. workers: processes,
     None: one a core; dask: address of a scheduler to use instead. recipes: the table to start
-    from."""
+    from, None: the one shipped."""
 
     budget_s: float | None = 60.0
     candidates: int | None = None
@@ -39,7 +39,13 @@ class Settings:
     begin_anew: bool = False
     workers: int | None = None
     dask: str | None = None
-    recipes: Sequence[Recipe] = ()
+    recipes: Sequence[Recipe] | None = None
+
+    def kept_in(self, folder: Path) -> Settings:
+        """With a journal of its own in the folder, unless there is one already."""
+        if self.journal is not None:
+            return self
+        return replace(self, journal=folder / "search.jsonl", begin_anew=True)
 
 
 @dataclass(frozen=True)
@@ -71,7 +77,8 @@ class Found:
 def search(task: Task, settings: Settings, notice: Callable[[str], None] = lambda _: None) -> Found:
     """The best design found, as options that lead to it. An interrupt ends the search, not the
     caller. Raises LgnccError where not even -O2's design can be made."""
-    start = nearest(settings.recipes, features_of(task.model))
+    table = shipped_recipes() if settings.recipes is None else settings.recipes
+    start = nearest(table, features_of(task.model))
     recipes = [Proposal(f"recipe of {one.network}", one.options) for one in start]
     decisive = {
         "seed": settings.seed,
@@ -102,6 +109,8 @@ class _Run:
 
     def to_its_end(self, recipes: Sequence[Proposal]) -> Found:
         resumed = len(self._known)
+        if self._settings.dask is not None:
+            self._pool = self._open_pool()  # not after minutes of mapping
         first = self._first()
         max_levels = self._settings.max_levels or first.levels
         space = Space(terms_of(self._task.model), max_levels)

@@ -30,7 +30,7 @@ def task():
 @pytest.fixture(scope="module")
 def alone(task):
     """What one process finds, uninterrupted."""
-    return search(task, Settings(budget_s=None, candidates=MANY, workers=1))
+    return search(task, Settings(recipes=(), budget_s=None, candidates=MANY, workers=1))
 
 
 def without_times(found):
@@ -59,26 +59,28 @@ def test_the_curve_falls(alone):
 
 
 def test_two_processes_find_what_one_finds(task, alone):
-    found = search(task, Settings(budget_s=None, candidates=MANY, workers=2))
+    found = search(task, Settings(recipes=(), budget_s=None, candidates=MANY, workers=2))
     assert without_times(found) == without_times(alone)
     assert found.best.options == alone.best.options
 
 
 def test_a_dask_cluster_finds_what_one_process_finds(task, alone):
     with LocalCluster(n_workers=2, threads_per_worker=1, dashboard_address=None) as cluster:
-        settings = Settings(budget_s=None, candidates=MANY, dask=cluster.scheduler_address)
+        settings = Settings(
+            recipes=(), budget_s=None, candidates=MANY, dask=cluster.scheduler_address
+        )
         found = search(task, settings)
     assert found.where == f"Dask at {settings.dask}"
     assert without_times(found) == without_times(alone)
 
 
 def test_another_seed_tries_others(task, alone):
-    found = search(task, Settings(budget_s=None, candidates=3, seed=2, workers=1))
+    found = search(task, Settings(recipes=(), budget_s=None, candidates=3, seed=2, workers=1))
     assert without_times(found)[1:] != without_times(alone)[1:3]
 
 
 def test_fewer_candidates_are_the_first_of_more(task, alone):
-    found = search(task, Settings(budget_s=None, candidates=PART, workers=1))
+    found = search(task, Settings(recipes=(), budget_s=None, candidates=PART, workers=1))
     assert without_times(found) == without_times(alone)[:PART]
 
 
@@ -86,7 +88,9 @@ def test_fewer_candidates_are_the_first_of_more(task, alone):
 def half(task, tmp_path_factory):
     """The journal of a search that ended early."""
     journal = tmp_path_factory.mktemp("half") / "search.jsonl"
-    search(task, Settings(budget_s=None, candidates=MANY - 4, workers=1, journal=journal))
+    search(
+        task, Settings(recipes=(), budget_s=None, candidates=MANY - 4, workers=1, journal=journal)
+    )
     return journal.read_bytes()
 
 
@@ -94,7 +98,7 @@ def half(task, tmp_path_factory):
 def test_a_search_in_two_runs_finds_what_one_run_finds(task, alone, half, tmp_path, torn):
     journal = tmp_path / "search.jsonl"
     journal.write_bytes(half + torn)
-    settings = Settings(budget_s=None, candidates=MANY, workers=2, journal=journal)
+    settings = Settings(recipes=(), budget_s=None, candidates=MANY, workers=2, journal=journal)
     found = search(task, settings)
     assert found.resumed == MANY - 4
     assert without_times(found) == without_times(alone)
@@ -106,7 +110,7 @@ def test_a_search_in_two_runs_finds_what_one_run_finds(task, alone, half, tmp_pa
 
 
 def test_a_journal_of_another_search_is_refused_or_begun_anew(task, tmp_path):
-    settings = Settings(budget_s=None, candidates=1, journal=tmp_path / "search.jsonl")
+    settings = Settings(recipes=(), budget_s=None, candidates=1, journal=tmp_path / "search.jsonl")
     search(task, settings)
     with pytest.raises(InputError, match="no journal of this search"):
         search(task, replace(settings, seed=2))
@@ -117,7 +121,9 @@ def test_a_journal_of_another_search_is_refused_or_begun_anew(task, tmp_path):
 
 
 def test_a_journal_that_was_altered_is_refused(task, tmp_path):
-    settings = Settings(budget_s=None, candidates=4, workers=1, journal=tmp_path / "search.jsonl")
+    settings = Settings(
+        recipes=(), budget_s=None, candidates=4, workers=1, journal=tmp_path / "search.jsonl"
+    )
     search(task, settings)
     lines = settings.journal.read_text().splitlines()
     settings.journal.write_text("\n".join([*lines[:2], lines[3], lines[2], ""]))
@@ -126,7 +132,7 @@ def test_a_journal_that_was_altered_is_refused(task, tmp_path):
 
 
 def test_a_journal_in_use_is_refused(task, tmp_path):
-    settings = Settings(budget_s=None, candidates=1, journal=tmp_path / "search.jsonl")
+    settings = Settings(recipes=(), budget_s=None, candidates=1, journal=tmp_path / "search.jsonl")
     search(task, settings)
     script = (
         "import fcntl, sys; f = open(sys.argv[1], 'r+b'); fcntl.lockf(f, fcntl.LOCK_EX); "
@@ -144,7 +150,7 @@ def test_a_journal_in_use_is_refused(task, tmp_path):
 
 
 def test_the_time_limits_the_search_and_counts_over_runs(task, tmp_path):
-    settings = Settings(budget_s=3.0, workers=2, journal=tmp_path / "search.jsonl")
+    settings = Settings(recipes=(), budget_s=3.0, workers=2, journal=tmp_path / "search.jsonl")
     found = search(task, settings)
     assert found.ended == "3 s were up"
     assert found.records[-1].at_s <= 4.0
@@ -165,18 +171,18 @@ def test_a_candidate_that_cannot_be_mapped_is_recorded(task):
 def test_a_network_that_cannot_be_mapped_is_an_error(monkeypatch, tmp_path, task):
     monkeypatch.setenv("ABC", str(tmp_path / "none"))
     with pytest.raises((DesignError, EnvironmentLacksError)):
-        search(task, Settings(budget_s=1, workers=1))
+        search(task, Settings(recipes=(), budget_s=1, workers=1))
 
 
 def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(task):
-    settings = Settings(budget_s=60, dask="tcp://127.0.0.1:9")
+    settings = Settings(recipes=(), budget_s=60, dask="tcp://127.0.0.1:9")
     with pytest.raises(EnvironmentLacksError, match="no scheduler answers there"):
         search(task, settings)
 
 
 def test_an_address_that_is_none_is_an_error(task):
     with pytest.raises(EnvironmentLacksError, match="no scheduler answers there"):
-        search(task, Settings(budget_s=60, dask="gopher://nowhere"))
+        search(task, Settings(recipes=(), budget_s=60, dask="gopher://nowhere"))
 
 
 def test_records_survive_the_journal(alone, tmp_path):
