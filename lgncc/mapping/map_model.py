@@ -25,6 +25,7 @@ from lgncc.mapping.options import MappingOptions, pack_terms
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
+ALL_WORDS = 1 << 30
 PLAIN_GATES = 100_000  # gates up to which the levels of plain area mapping are worth knowing
 
 
@@ -57,22 +58,33 @@ def map_and_pin(
     max_levels = options.max_levels
     if max_levels is None and front.n_gates <= PLAIN_GATES:
         max_levels = _plain_luts(model, front, node, form, k, options).depth
-    candidates = _candidates(
-        attempts(form, front, node[form.node], k, options), model.readout.kind, k, options
-    )
-    best = _choose(list(candidates), max_levels)
+    found: list[_Candidate] = []
+    tried = options
+    while True:
+        made = attempts(form, front, node[form.node], k, tried)
+        found += _candidates(made, model.readout.kind, k, tried)
+        best = _choose(found, max_levels)
+        if max_levels is None or best.depth <= max_levels or tried.plain_every == 1:
+            break
+        tried = _shallower(tried)
     outputs = best.write_outputs()
-    made = best.attempt
-    luts = _complete(made.network, made.writer, outputs)
-    compression = made.ledger.close(luts, made.words.leaf, made.words.constants, made.words.bit)
-    design = MappedDesign(model, luts, _parts(model, made.network, luts), form, compression)
-    return design, best.pinned(options, max(luts.depth, 1))
+    base, words = best.attempt.network, best.attempt.words
+    luts = _complete(base, best.attempt.writer, outputs)
+    compression = best.attempt.ledger.close(luts, words.leaf, words.constants, words.bit)
+    design = MappedDesign(model, luts, _parts(model, base, luts), form, compression)
+    return design, best.pinned(max(luts.depth, 1))
+
+
+def _shallower(options: MappingOptions) -> MappingOptions:
+    """More chains at a time in each column, and all comparisons for speed."""
+    return replace(options, plain_every=max(options.plain_every // 4, 1), argmax_few=ALL_WORDS)
 
 
 @dataclass(frozen=True, eq=False)
 class _Candidate:
     """A whole design: the words, and what becomes of them where not they are asked for."""
 
+    options: MappingOptions
     attempt: Attempt
     argmax: Argmax | None
 
@@ -85,9 +97,9 @@ class _Candidate:
         level = self.attempt.words.level
         return self.argmax.depth(level) if self.argmax else int(level.max(initial=0))
 
-    def pinned(self, options: MappingOptions, max_levels: int) -> MappingOptions:
+    def pinned(self, max_levels: int) -> MappingOptions:
         return replace(
-            options,
+            self.options,
             script=self.attempt.script,
             argmax_script=self.argmax.script if self.argmax else None,
             absorb=pack_terms(self.attempt.absorbable),
@@ -113,7 +125,7 @@ def _candidates(
             few = options.argmax_few
             known[constants] = [map_argmax(words, k, one, few) for one in options.argmax_scripts]
         for argmax in known.get(constants, [None]):
-            yield _Candidate(attempt, argmax)
+            yield _Candidate(options, attempt, argmax)
 
 
 def _choose(found: list[_Candidate], max_levels: int | None) -> _Candidate:
