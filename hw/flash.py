@@ -61,7 +61,7 @@ class FlashProgram(Component):
     def start_cycles(self) -> int:
         """Cycles from reset to the first in which `ready` is 1."""
         pairs = PAIRS * self.columns * len(self.program)
-        return ready_cycles() + SEEK_CYCLES + PAD_CYCLES + pairs + 3
+        return ready_cycles() + SEEK_CYCLES + PAD_CYCLES + pairs + 2
 
     def image(self) -> bytes:
         """What stands in the flash at `offset`."""

@@ -109,6 +109,7 @@ def check_writes(model: LogicModel, run: Executed) -> str:
         if wrong.any():
             at = int(np.argmax(wrong))
             raise RefutedError(WRITES, f"instruction {at} reads {address[at]}, which is unwritten")
+    _check_pace(run)
     resets = np.flatnonzero(run.op == Op.RESET)
     if not (
         np.array_equal(run.dst[resets], np.arange(n_state))
@@ -118,6 +119,20 @@ def check_writes(model: LogicModel, run: Executed) -> str:
     if int((run.op == Op.NEXT).sum()) >= max(model.encoder.n_features, 1):
         raise RefutedError(WRITES, "there are more steps between features than features")
     return f"{len(run.op):,} instructions"
+
+
+def _check_pace(run: Executed) -> None:
+    """No instruction reads what one less than WRITE_TO_READ before it writes: slow memories would
+    show the new value, fast ones the old."""
+    reads_a, reads_b = _reading(run)
+    writes = np.isin(run.op, (Op.GATE, Op.LOAD, Op.RESET))
+    for back in range(1, WRITE_TO_READ):
+        written, wrote = run.dst[:-back], writes[:-back]
+        early = reads_a[back:] & (run.a[back:] == written)
+        early |= reads_b[back:] & (run.b[back:] == written)
+        if (early & wrote).any():
+            at = int(np.argmax(early & wrote)) + back
+            raise RefutedError(WRITES, f"instruction {at} reads what {at - back} is just writing")
 
 
 def check_terms(model: LogicModel, run: Executed) -> str:

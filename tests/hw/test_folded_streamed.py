@@ -12,6 +12,7 @@ from amaranth.lib.wiring import Component, In, Out
 from cores import Drive, answer, random_samples, vectors_of
 
 from lgncc.hw import spi_flash
+from lgncc.hw.flash import FlashProgram
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.nodes import BlockNodes, SinglePortNodes
 from lgncc.hw.spi_flash import SimulatedFlash
@@ -85,6 +86,19 @@ def test_the_program_may_be_in_block_ram_and_the_nodes_in_single_port_ram():
         (n * core.initiation_interval + core.latency_cycles, answer(model, sample))
         for n, sample in enumerate(samples)
     ]
+
+
+def test_a_program_that_is_loaded_at_start_is_ready_at_the_stated_cycle():
+    model = builds.small_model("class")
+    program = assemble(model)
+    core = FoldedCore(model, program=program, memory=FlashProgram(program, "", OFFSET))
+    drive = Drive(core)
+    samples = random_samples(model, 1)
+    taken = drive.run(
+        vectors_of(model, samples), cycles=core.start_cycles + core.latency_cycles + 1
+    )
+    assert [cycle for cycle, _ in drive.accepted] == [core.start_cycles]
+    assert taken == [(core.start_cycles + core.latency_cycles, answer(model, samples[0]))]
 
 
 class Disturbed(Component):

@@ -15,11 +15,11 @@ from processor import Processor
 
 from lgncc.errors import DesignError
 from lgncc.mapping.assembler import assemble
-from lgncc.mapping.program import Op
+from lgncc.mapping.program import Op, Program
 from lgncc.mapping.saved import load_program, load_serial, save_program, save_serial
 from lgncc.mapping.serial import map_serial
 from lgncc.verify.lemma import RefutedError
-from lgncc.verify.program import check_program
+from lgncc.verify.program import check_program, check_writes, execute
 from lgncc.verify.serial import check_serial
 
 FAULTS = 60
@@ -74,6 +74,26 @@ def test_a_read_too_soon_after_its_write_is_refuted():
     hurried = replace(program, **{name: getattr(program, name)[kept] for name in names})
     with pytest.raises(RefutedError):
         check_program(model, hurried)
+
+
+def test_an_instruction_that_counts_on_the_old_value_beside_a_write_is_refuted():
+    model = builds.small_model("bits")
+    # Place 3 is loaded, written again, and read in the very next instruction.
+    ops = [Op.LOAD, Op.NOP, Op.GATE, Op.GATE]
+    program = Program(
+        op=ops,
+        table=[0, 0, 0xF, 0xA],
+        a=[0, 0, 0, 3],
+        b=[0] * 4,
+        dst=[3, 0, 3, 2],
+        immediate=[0] * 4,
+        depth=4,
+        n_loads=1,
+    )
+    with pytest.raises(RefutedError, match="instruction 3 reads what 2 is just writing"):
+        check_writes(model, execute(program))
+    far = replace(program, a=np.array([0, 0, 0, 1]), table=np.array([0, 0, 0xF, 0]))
+    check_writes(model, execute(far))
 
 
 @pytest.mark.parametrize("bits_a_cycle", [1, 3])
