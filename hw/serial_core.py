@@ -26,6 +26,7 @@ from lgncc.hw.mapped_core import LUTS_MODULE
 from lgncc.hw.popcount import Popcount
 from lgncc.hw.sequence import STATELESS
 from lgncc.mapping.design import PARTS
+from lgncc.mapping.parts import of_encoder
 from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages
 
@@ -93,6 +94,7 @@ class SerialCore(Component):
         """The same module in the cells of an FPGA family. Raises DesignError for unknown ones."""
         luts = self.design.luts
         part = np.full(luts.n_gates, PARTS.index("network"), np.uint8)
+        part[of_encoder(self.model.encoder, luts)] = PARTS.index("encoder")
         return luts_verilog(luts, self._stages, LUTS_MODULE, family=family_of(family), part=part)
 
     @property

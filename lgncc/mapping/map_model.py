@@ -22,6 +22,7 @@ from lgncc.mapping.full_adders import sum_gates
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
 from lgncc.mapping.options import MappingOptions, pack_terms
+from lgncc.mapping.parts import of_encoder
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
@@ -177,20 +178,8 @@ def _complete(network: Netlist, writer: LutWriter, outputs: list[int]) -> Netlis
 
 
 def _parts(model: LogicModel, network: Netlist, luts: Netlist) -> npt.NDArray[np.uint8]:
-    """Part of each LUT. The encoder's are those that see one feature only: what ABC made of a
-    comparator may hold a gate of the network as well."""
+    """Part of each LUT."""
     part = np.full(luts.n_gates, PARTS.index("readout"), np.uint8)
     part[: network.n_gates] = PARTS.index("network")
-    encoder = model.encoder
-    if encoder.is_identity:
-        return part
-    feature = np.full(network.n_nodes, -2, np.int64)  # -1: none, -2: several
-    feature[:2] = -1
-    feature[2 : 2 + encoder.input_width] = np.repeat(np.arange(encoder.n_features), encoder.bits)
-    for ids in network.by_level():
-        seen = feature[network.fanin[ids - network.first_gate]]
-        highest = seen.max(axis=1)
-        lone = ((seen == highest[:, None]) | (seen == -1)).all(axis=1)
-        feature[ids] = np.where(lone, highest, -2)
-    part[: network.n_gates][feature[network.first_gate :] >= 0] = PARTS.index("encoder")
+    part[: network.n_gates][of_encoder(model.encoder, network)] = PARTS.index("encoder")
     return part
