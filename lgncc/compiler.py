@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
@@ -21,7 +21,7 @@ from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
 from lgncc.frontends import GivenFacts, load
 from lgncc.hw.sequence import Answering, Sequencing, require_state
-from lgncc.lowering import MAPPED_LEVEL, Lowered, faster, lower_gates
+from lgncc.lowering import MAPPED_LEVEL, Lowered, lower_gates
 from lgncc.mapping.saved import save_program, save_serial, save_table
 from lgncc.mapping.storage import save_design
 from lgncc.model import LogicModel
@@ -39,6 +39,7 @@ from lgncc.report.build_report import (
 from lgncc.report.evaluation import measure_accuracy
 from lgncc.report.figures import latency_us, throughput_samples_per_s
 from lgncc.report.stopwatch import Stopwatch
+from lgncc.rounds import until_met
 from lgncc.search.for_board import SEARCH_LEVEL, search_for_board
 from lgncc.search.search import Settings
 from lgncc.specification import beginning_after
@@ -226,10 +227,14 @@ def _build(
             tried.append(f"{estimate.architecture}: {str(error).splitlines()[0]}")
             smallest = RETRY * estimate.cells
             continue
-        if not flow.met and (second := faster(lowered, board, flow.timing)):
-            watch.notice("more registers")
-            lowered, flow = second, flow_of(second)
-        return lowered, flow, planner.reason(estimate, estimates, board, options.optimize, tried)
+        rounds = until_met(lowered, flow, board, flow_of, watch.notice)
+        built, chosen = rounds.lowered, estimate
+        if built.stages is not None:
+            levels = built.stages.longest
+            chosen = replace(estimate, architecture=built.architecture, setting=levels)
+        tried += rounds.missed
+        reason = planner.reason(chosen, estimates, board, options.optimize, tried)
+        return built, rounds.flow, reason
     raise DesignError(
         "\n  ".join(["no architecture fits:", *tried, *(str(e) for e in estimates if e.obstacle)])
     )
