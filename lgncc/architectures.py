@@ -209,13 +209,6 @@ class Planner:
             return []
         return [self._of_stages("pipelined", luts, stages, form, board)]
 
-        form = self.form("pipelined", board)
-        luts = self.mapped(form).luts
-        stages = plan_stages(luts, min(affordable_levels(board), max(luts.depth, 1)))
-        if stages.ranks == 1:
-            return []
-        return [self._of_stages("pipelined", luts, stages, form, board)]
-
     def _of_stages(
         self, name: Architecture, luts: Netlist, stages: Stages, form: Form, board: Board
     ) -> Estimate:
