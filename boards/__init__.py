@@ -81,7 +81,8 @@ class Board:
     `family` names the flow, `device` is what the family's tools call the part. `capacity` is keyed
     by nextpnr's resource names; `logic_cells` and `flip_flops` are two of them. `packer_options`
     are added to those that the family gives its packer. `level_ps`: picoseconds of a LUT and the
-    wires to it on the slowest way of a routed design, from which registers are planned.
+    wires to it on the slowest way of a routed design; `register_ps`: of what a way takes besides,
+    from a register and to one. Registers are planned by them.
     """
 
     name: str
@@ -100,6 +101,7 @@ class Board:
     capacity: Mapping[str, int]
     speed: str = ""
     level_ps: int = 4000
+    register_ps: int = 0
     packer_options: tuple[str, ...] = ()
     pll: PllLimits | None = None
     block_ram: BlockRam | None = None

@@ -146,7 +146,7 @@ def lower_folded(
 
 def affordable_levels(board: Board) -> int:
     """LUT levels that a clock cycle of the board has time for."""
-    return max(10**12 // board.clock.hz // board.level_ps, 1)
+    return max((10**12 // board.clock.hz - board.register_ps) // board.level_ps, 1)
 
 
 def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowered | None:
@@ -154,7 +154,11 @@ def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowere
     it; None where there is nothing to cut."""
     if lowered.mapped is None or lowered.stages is None or lowered.stages.longest == 1:
         return None
-    short = min(clock.fmax_mhz / clock.target_mhz for clock in timing)
-    levels = max(int(lowered.stages.longest * short * 0.95), 1)
+    slowest = min(timing, key=lambda clock: clock.fmax_mhz / clock.target_mhz)
+    # What of the cycle was reached and what it may be is left for LUTs.
+    reached, allowed = (
+        max(1e6 / mhz - board.register_ps, 1) for mhz in (slowest.fmax_mhz, slowest.target_mhz)
+    )
+    levels = max(int(lowered.stages.longest * allowed / reached * 0.95), 1)
     levels = min(levels, lowered.stages.longest - 1)
     return lower_luts(lowered.mapped, board, levels, lowered.form, lowered.answering)
