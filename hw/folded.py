@@ -29,7 +29,7 @@ from lgncc.hw.pace import Pace
 from lgncc.hw.readout import score_shape
 from lgncc.hw.sequence import EACH_STEP, SequenceFlags, Sequencing
 from lgncc.mapping.assembler import assemble, first_score
-from lgncc.mapping.program import OP_BITS, TABLE_BITS, Op, Program
+from lgncc.mapping.program import OP_BITS, TABLE_BITS, THEN_NEXT, Op, Program
 from lgncc.model import LogicModel
 
 
@@ -166,7 +166,8 @@ class FoldedCore(Component):
         # Stage 2: compute and write.
         op = Signal(OP_BITS)
         m.d.comb += op.eq(Mux(nodes.valid, held_op, Op.NOP))
-        feature, first = self._features(m, accept, op)
+        goes_on = (op == Op.NEXT) | ((op == Op.LOAD) & (table == THEN_NEXT))
+        feature, first = self._features(m, accept, goes_on)
         value = Signal(lanes)
         for index in range(lanes):
             row = Cat(nodes.data_a[index], nodes.data_b[index])
@@ -242,19 +243,19 @@ class FoldedCore(Component):
                         m.next = "ACCEPT"
         return answered
 
-    def _features(self, m: Module, accept: Signal, op: Signal) -> tuple[Any, Any]:
+    def _features(self, m: Module, accept: Signal, goes_on: Any) -> tuple[Any, Any]:
         """The feature that LOAD compares, as an unsigned number; and `first`."""
         first = Signal()
         with m.If(accept):
             m.d.sync += first.eq(self.flags.first_of(self.i.payload))
         if self.bit_serial:
-            m.d.comb += self.next.eq(op == Op.NEXT)
+            m.d.comb += self.next.eq(goes_on)
             return self.i.payload[:1], first
         m.submodules.encoder = features = FeatureRegister(self.model.encoder)
         m.d.comb += [
             features.vector.eq(self.i.payload[: self.vector_width]),
             features.load.eq(accept),
-            features.next.eq(op == Op.NEXT),
+            features.next.eq(goes_on),
         ]
         return features.feature, first
 

@@ -53,8 +53,6 @@ class Processor:
                         int(sum(unsigned[feature : feature + 1]) > immediate),
                     )
                 )
-            elif op == Op.NEXT:
-                feature += 1
             elif op == Op.RESET and first:
                 writes.append((now + WRITE_TO_READ, dst, immediate))
             elif op == Op.COUNT:
@@ -64,6 +62,7 @@ class Processor:
                 self.score = immediate
             elif op == Op.BIT:
                 bits.append(value)
+            feature += op == Op.NEXT or (op == Op.LOAD and table == 1)
         for _, place, bit in writes:
             self.nodes[place] = bit
         return bits, scores

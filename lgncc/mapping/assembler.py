@@ -17,7 +17,7 @@ from lgncc.arrays import Bits, Ids, Integers
 from lgncc.errors import DesignError
 from lgncc.gates import BUF_A, COMPLEMENT_A, COMPLEMENT_B, CONST1, FIX_A0, FIX_B0
 from lgncc.hw.readout import class_terms, score_shape
-from lgncc.mapping.program import WORD_BITS, WRITE_TO_READ, Op, Program
+from lgncc.mapping.program import THEN_NEXT, WORD_BITS, WRITE_TO_READ, Op, Program
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 
@@ -113,7 +113,8 @@ def _resets(netlist: Netlist) -> _Draft:
 
 
 def _loads(model: LogicModel) -> _Draft:
-    """The network's inputs, feature by feature; a NEXT before each feature but the first."""
+    """The network's inputs, feature by feature: a feature's last LOAD goes on to the next one, and
+    NEXTs pass over those that nothing reads."""
     encoder = model.encoder
     order = np.lexsort((encoder.threshold, encoder.feature))
     feature = encoder.feature[order]
@@ -124,6 +125,9 @@ def _loads(model: LogicModel) -> _Draft:
     always = threshold < 0
     load.op[always], load.table[always] = Op.GATE, CONST1
     skips = np.diff(feature, prepend=0)
+    goes_on = np.append(skips[1:] > 0, False)[: len(skips)] & ~always
+    load.table[goes_on] = THEN_NEXT
+    skips[1:] -= goes_on[:-1]
     at = np.repeat(np.arange(len(order)), skips)
     return _concatenated(
         [load, _draft(np.full(len(at), Op.NEXT))],

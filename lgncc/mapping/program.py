@@ -22,13 +22,15 @@ class Op(IntEnum):
 
     NOP = 0
     GATE = 1  # node[dst] = value
-    LOAD = 2  # node[dst] = feature > immediate
+    LOAD = 2  # node[dst] = feature > immediate; then, where table is THEN_NEXT, the next feature
     NEXT = 3  # the next feature
     RESET = 4  # node[dst] = immediate, in the first step of a sequence only
     COUNT = 5  # score += value
     CLASS = 6  # the score is complete; the next one starts from the immediate
     BIT = 7  # value is the next bit of the answer
 
+
+THEN_NEXT = 1
 
 OP_BITS = 3
 TABLE_BITS = 4

@@ -14,7 +14,7 @@ import numpy as np
 from lgncc.arrays import Bits, Ids, Integers, Words
 from lgncc.builder import NetlistBuilder
 from lgncc.hw.readout import class_terms, score_shape
-from lgncc.mapping.program import OP_BITS, TABLE_BITS, WRITE_TO_READ, Op, Program
+from lgncc.mapping.program import OP_BITS, TABLE_BITS, THEN_NEXT, WRITE_TO_READ, Op, Program
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.verify.comparison import Comparison, describe_sample
@@ -116,7 +116,7 @@ def check_writes(model: LogicModel, run: Executed) -> str:
         and np.array_equal(run.immediate[resets], model.netlist.reset)
     ):
         raise RefutedError(WRITES, "the first step of a sequence does not begin from the resets")
-    if int((run.op == Op.NEXT).sum()) >= max(model.encoder.n_features, 1):
+    if int(_goes_on(run).sum()) >= max(model.encoder.n_features, 1):
         raise RefutedError(WRITES, "there are more steps between features than features")
     return f"{len(run.op):,} instructions"
 
@@ -133,6 +133,11 @@ def _check_pace(run: Executed) -> None:
         if (early & wrote).any():
             at = int(np.argmax(early & wrote)) + back
             raise RefutedError(WRITES, f"instruction {at} reads what {at - back} is just writing")
+
+
+def _goes_on(run: Executed) -> Bits:
+    """Which instructions leave the next feature in front."""
+    return (run.op == Op.NEXT) | ((run.op == Op.LOAD) & (run.table == THEN_NEXT))
 
 
 def check_terms(model: LogicModel, run: Executed) -> str:
@@ -247,7 +252,7 @@ def _values(model: LogicModel, run: Executed, builder: NetlistBuilder) -> Ids:
 def _compared(model: LogicModel, run: Executed, builder: NetlistBuilder, loads: Ids) -> Ids:
     """LOADs: the feature that is in front, as the hardware compares it, unsigned."""
     encoder = model.encoder
-    feature = np.cumsum(run.op == Op.NEXT)[loads]
+    feature = (np.cumsum(_goes_on(run)) - _goes_on(run))[loads]
     offset = np.where(encoder.signed, 1 << (encoder.bits.astype(np.int64) - 1), 0)
     compared = type(encoder)(
         bits=encoder.bits,

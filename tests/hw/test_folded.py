@@ -199,5 +199,5 @@ def test_another_program_in_the_flash_is_never_run():
 
 def test_a_program_beyond_the_ram_is_refused_with_what_there_is():
     model = builds.deep_model(layers=9, width=2000)
-    with pytest.raises(DesignError, match=r"22,\d+ instructions of 4\d bits; .* holds 16,384"):
+    with pytest.raises(DesignError, match=r"20,\d+ instructions of 4\d bits; .* holds 16,384"):
         FlashProgram(assemble(model), "", 0)
