@@ -228,6 +228,11 @@ def _build(
             smallest = RETRY * estimate.cells
             continue
         rounds = until_met(lowered, flow, board, flow_of, watch.notice)
+        if not rounds.flow.met and not is_last and options.freq_mhz is None:
+            # At the board's own clock anything that works is better than the best that does not.
+            tried += [*rounds.missed, f"{estimate.architecture}: too slow for the clock"]
+            smallest = RETRY * estimate.cells
+            continue
         built, chosen = rounds.lowered, estimate
         if built.stages is not None:
             levels = built.stages.longest
@@ -236,7 +241,14 @@ def _build(
         reason = planner.reason(chosen, estimates, board, options.optimize, tried)
         return built, rounds.flow, reason
     raise DesignError(
-        "\n  ".join(["no architecture fits:", *tried, *(str(e) for e in estimates if e.obstacle)])
+        "\n  ".join(
+            [
+                "no architecture fits:",
+                *tried,
+                *(str(e) for e in estimates if e.obstacle),
+                *planner.advice(board, options.optimize, options.architecture),
+            ]
+        )
     )
 
 

@@ -51,6 +51,45 @@ def test_an_obstacle_says_what_is_missing(tmp_path):
     assert estimates[0].obstacle.endswith("of 5,280 logic cells")
 
 
+class Sized(Planner):
+    """A planner whose class-serial cores take so many cells, whatever the network."""
+
+    def __init__(self, cells):
+        super().__init__(builds.deep_model(layers=2, width=64))
+        self.cells = cells
+
+    def _fitting(self, estimate, board):
+        if estimate.architecture == "class-serial":
+            estimate = replace(estimate, cells=self.cells + estimate.setting)
+        return super()._fitting(estimate, board)
+
+
+def test_what_wires_may_not_reach_is_built_only_where_it_is_asked_for():
+    board = load_board("icebreaker")
+    planner = Sized(cells=4_200)
+    (one,) = [e for e in planner.estimates(board, "latency") if e.architecture == "class-serial"]
+    assert one.tight
+    assert one.obstacle == "needs about 4,201 of 5,280 logic cells, of which wires reach about 75%"
+    (asked,) = planner.estimates(board, "latency", "class-serial")
+    assert (asked.obstacle, asked.setting) == ("", 1)
+    first, *_, last = Sized(cells=3_950).estimates(board, "latency", "class-serial")
+    assert not first.tight
+    assert last.tight
+    (none,) = Sized(cells=5_200).estimates(board, "latency", "class-serial")
+    assert none.obstacle == "needs about 5,201 of 5,280 logic cells"
+
+
+def test_where_nothing_fits_the_error_names_what_would(tmp_path):
+    path = save_random(tmp_path / "big.npz", gates=9_000, width=3_000)
+    options = Options(board="icebreaker", out=tmp_path / "out", architecture="pipelined")
+    with pytest.raises(DesignError) as error:
+        compile_model(path, options)
+    text = str(error.value)
+    assert "pipelined: needs about " in text
+    assert "without --arch pipelined: folded: about " in text
+    assert "the smallest board that has room is ulx3s-85f: pipelined: about " in text
+
+
 def test_where_the_best_cannot_be_routed_smaller_ones_are_tried(tmp_path, monkeypatch):
     path = tmp_path / "model.npz"
     save_model(builds.deep_model(layers=2, width=512), path)
