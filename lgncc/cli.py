@@ -59,7 +59,7 @@ def compile_(
         Literal["latency", "throughput", "area"], typer.Option(help="What --arch auto looks at.")
     ] = "latency",
     freq: Annotated[
-        float | None, typer.Option(help="MHz to run at, by the PLL. Default: the board's clock")
+        str | None, typer.Option(help="MHz of the PLL, or max. Default: the board's own clock")
     ] = None,
     seed: Annotated[int, typer.Option(help="Seed of place and route, and of -O 3.")] = 1,
     data: Annotated[Path | None, typer.Option(help="NPZ with x and y: report accuracy.")] = None,
@@ -79,6 +79,7 @@ def compile_(
 ) -> None:
     """Compile a checkpoint to a verified bitstream."""
     from lgncc.compiler import Options, compile_model
+    from lgncc.fastest import clock_of
     from lgncc.passes.lossy import allowed_drop
     from lgncc.report.terminal import render
 
@@ -88,7 +89,7 @@ def compile_(
         out=folder,
         level=level,
         passes=passes,
-        freq_mhz=freq,
+        freq_mhz=clock_of(freq),
         architecture=None if arch == "auto" else arch,
         optimize=optimize,
         seed=seed,

@@ -14,8 +14,8 @@ from lgncc.boards import Board, load_board
 from lgncc.dataset import load_data
 from lgncc.emit.board import with_flash
 from lgncc.errors import DesignError
+from lgncc.fastest import ATTEMPTS, Clock, at_clock, at_reached_clock
 from lgncc.flow.build import build
-from lgncc.flow.families import at_frequency
 from lgncc.flow.nextpnr import SEEDS
 from lgncc.flow.result import FlowResult
 from lgncc.flow.workspace import Workspace
@@ -71,7 +71,7 @@ class Options:
     out: Path
     level: int = DEFAULT_LEVEL
     passes: str | None = None
-    freq_mhz: float | None = None
+    freq_mhz: Clock | None = None
     architecture: Architecture | None = None
     optimize: Goal = "latency"
     answering: Answering = "each-step"
@@ -95,9 +95,8 @@ def compile_model(
     LgnccError; then nothing in the folder looks finished.
     """
     watch = Stopwatch(notice)
-    board = load_board(options.board)
-    if options.freq_mhz is not None:
-        board = at_frequency(board, options.freq_mhz)
+    source = load_board(options.board)
+    board = at_clock(source, options.freq_mhz, options.architecture)
     pipeline = choose_pipeline(options.level, options.passes)
     data = load_data(options.data) if options.data else None
     with watch.step("read"):
@@ -123,7 +122,13 @@ def compile_model(
     if options.level >= SEARCH_LEVEL:
         with watch.step("search"):
             searched = search_for_board(planner, board, options, workspace.out / "work", notice)
-    lowered, flow, reason = _build(planner, workspace, board, options, watch)
+    board, lowered, flow, reason = at_reached_clock(
+        source,
+        board,
+        lambda at: _build(planner, workspace, at, options, watch),
+        watch.notice,
+        attempts=ATTEMPTS if options.freq_mhz == "max" else 1,
+    )
     design = lowered.design
     if options.verify != "none":
         rungs += prove_lowered(optimized.model, planner.model, lowered, flow, watch)
