@@ -16,9 +16,9 @@ IDENT_REQUEST = bytes.fromhex("c0 02 00 00 00 97 17 4d 8b c0")
 """The protocol's own example: IDENT, seq 0."""
 
 
-def crc(data: bytes) -> int:
-    """CRC-32/ISO-HDLC bit by bit, as a polynomial division."""
-    register = 0xFFFF_FFFF
+def crc(data: bytes, start: int = 0) -> int:
+    """CRC-32/ISO-HDLC bit by bit, as a polynomial division; `start` is that of what came before."""
+    register = start ^ 0xFFFF_FFFF
     for byte in data:
         for bit in range(8):
             feedback = (register ^ byte >> bit) & 1
@@ -50,27 +50,28 @@ class Fault:
     seq: int
 
 
-def faults(payload: bytes, seq: int, build_id: bytes) -> list[Fault]:
-    """One of each kind of damage to an INFER frame with this payload, for this design."""
-    good = body(FrameType.INFER, seq, payload)
-    right, n = crc(build_id + good), len(payload)
-    flipped = body(FrameType.INFER, seq, bytes([payload[0] ^ 1]) + payload[1:])
+def faults(payload: bytes, seq: int, start: int, kind: FrameType = FrameType.INFER) -> list[Fault]:
+    """One of each kind of damage to a frame with this payload, whose CRC goes on from `start`: that
+    of the design's build id and, of a sequence, of the steps."""
+    good = body(kind, seq, payload)
+    right, n = crc(good, start), len(payload)
+    flipped = body(kind, seq, bytes([payload[0] ^ 1]) + payload[1:])
     longer, shorter = payload + b"\x55", payload[:-1]
-    plain = body(FrameType.INFER, seq, bytes(n))  # no byte of it is escaped
+    plain = body(kind, seq, bytes(n))  # no byte of it is escaped
     found = [
         ("wrong CRC", wire(good, right ^ 0x0001), ErrorCode.CRC),
         ("wrong CRC in its last bit", wire(good, right ^ 0x8000_0000), ErrorCode.CRC),
         ("inverted CRC", wire(good, right ^ 0xFFFF_FFFF), ErrorCode.CRC),
-        ("for another design", wire(good, before=build_id[::-1] + b"?"), ErrorCode.CRC),
+        ("for another design", wire(good, crc(good, start ^ 0x1234)), ErrorCode.CRC),
         ("for no design", wire(good), ErrorCode.CRC),
         ("payload bit flipped", wire(flipped, right), ErrorCode.CRC),
         ("cut in the payload", b"\xc0" + plain[: 4 + n // 2] + b"\xc0", ErrorCode.LENGTH),
         ("cut before the CRC", b"\xc0" + plain + b"\xc0", ErrorCode.LENGTH),
-        ("cut after the type", b"\xc0\x01\xc0", ErrorCode.LENGTH),
-        ("payload too long", wire(body(FrameType.INFER, seq, longer)), ErrorCode.LENGTH),
-        ("payload too short", wire(body(FrameType.INFER, seq, shorter)), ErrorCode.LENGTH),
-        ("length off by 256", wire(body(1, seq, payload, n + 256)), ErrorCode.LENGTH),
-        ("a byte after the CRC", wire(plain, before=build_id)[:-1] + b"\0\xc0", ErrorCode.LENGTH),
+        ("cut after the type", b"\xc0%c\xc0" % kind, ErrorCode.LENGTH),
+        ("payload too long", wire(body(kind, seq, longer)), ErrorCode.LENGTH),
+        ("payload too short", wire(body(kind, seq, shorter)), ErrorCode.LENGTH),
+        ("length off by 256", wire(body(kind, seq, payload, n + 256)), ErrorCode.LENGTH),
+        ("a byte after the CRC", wire(plain, crc(plain, start))[:-1] + b"\0\xc0", ErrorCode.LENGTH),
         ("IDENT with a payload", wire(body(FrameType.IDENT, seq, b"x")), ErrorCode.LENGTH),
         ("type 0", wire(body(0x00, seq, payload)), ErrorCode.TYPE),
         ("type 3", wire(body(0x03, seq)), ErrorCode.TYPE),

@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from lgncc.dataset import Dataset
 from lgncc.errors import DesignError, InputError
-from lgncc.golden import Predictions, predict
+from lgncc.golden import predict
 from lgncc.model import LogicModel
 from lgncc.specification import load_specification
 from lgncc.storage import load_model
@@ -32,7 +32,6 @@ Notice = Callable[[str], None]
 
 RANDOM_VECTORS = 256
 RANDOM_STEPS = 32  # of a sequence
-NO_STATE_YET = "the link does not carry the steps of sequences yet"
 CORE_RUNG, BOARD_RUNG = "rtl", "board rtl"
 SIMULATIONS = "work/sim"
 CORE_CYCLES = 20_000_000
@@ -69,12 +68,11 @@ def check_board(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     notice("simulate the board")
     started = time.perf_counter()
     design, vectors = _prepare(build_dir, data)
-    if design.has_state:
-        return Rung(BOARD_RUNG, "skipped", NO_STATE_YET)
     vectors = _affordable(vectors, design)
     _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors)
+    repeated = " and repeated" if design.has_state else ""
     detail = (
-        f"{_amount(vectors, data)} as UART frames, damaged frames, resets; "
+        f"{_amount(vectors, data)} as UART frames, damaged{repeated} frames, resets; "
         f"{design.uart_divisor} cycles a bit{load_specification(build_dir).remark}"
     )
     return Rung(BOARD_RUNG, "tested", detail, time.perf_counter() - started)
@@ -145,21 +143,11 @@ def _sequences(model: LogicModel, design: Design, data: Dataset | None) -> Vecto
     if data is not None:
         blocks.insert(0, np.asarray(data.x, np.float64))
     packed = [pack_sequences(model.encoder, block, last=design.answers_last) for block in blocks]
-    answers = [design.answer.pack(by_step(predict(model, block))) for block in blocks]
+    answers = [design.answer.pack(predict(model, block).of_steps()) for block in blocks]
     return Vectors(
         inputs=np.concatenate(packed),
         answers=np.concatenate(answers),
         n_samples=len(packed[0]) if data is not None else 0,
-    )
-
-
-def by_step(predictions: Predictions) -> Predictions:
-    """Those of sequences (n, steps) as if each step were a sample."""
-    scores, classes = predictions.scores, predictions.classes
-    return Predictions(
-        lambda: predictions.bits.reshape(-1, predictions.bits.shape[-1]),
-        None if scores is None else scores.reshape(-1, scores.shape[-1]),
-        None if classes is None else classes.reshape(-1),
     )
 
 

@@ -44,16 +44,18 @@ def test_both_encoders_agree(kind, seq, payload, before):
     assert ours == encode(Frame(kind, seq, payload), crc32(before))
 
 
-@given(st.binary(min_size=1, max_size=30), st.integers(1, 0xBF))
-def test_no_damaged_frame_is_a_good_request(payload, seq):
-    faults = board_frames.faults(payload, seq, BUILD_ID)
+@given(
+    st.binary(min_size=1, max_size=30), st.integers(1, 0xBF), st.sampled_from([1, *range(4, 8)])
+)
+def test_no_damaged_frame_is_a_good_request(payload, seq, kind):
+    faults = board_frames.faults(payload, seq, crc32(BUILD_ID), kind)
     assert len({fault.name for fault in faults}) == len(faults) == 21
     for fault in faults[:-1]:
-        (found,) = Decoder(lambda kind, _: crc32(BUILD_ID) if kind == 1 else 0).feed(
+        (found,) = Decoder(lambda found, _: crc32(BUILD_ID) if found == kind else 0).feed(
             read_levels(fault.levels)
         )
         good = isinstance(found, Frame) and (
-            (found.type == FrameType.INFER and len(found.payload) == len(payload))
+            (found.type == kind and len(found.payload) == len(payload))
             or (found.type == FrameType.IDENT and not found.payload)
         )
         assert isinstance(found, FrameError) or not good, fault.name
@@ -61,7 +63,7 @@ def test_no_damaged_frame_is_a_good_request(payload, seq):
 
 def test_a_byte_without_stop_bit_is_one_low_level_longer():
     payload = b"\x12\x34"
-    *_, fault = board_frames.faults(payload, 9, BUILD_ID)
+    *_, fault = board_frames.faults(payload, 9, crc32(BUILD_ID))
     plain = byte_levels(board_frames.wire(board_frames.body(1, 9, bytes(2))))
     assert len(fault.levels) == len(plain) + 1
     assert plain[59] == 1

@@ -1,0 +1,84 @@
+"""Rung "board rtl" of designs with state: sequences as frames, and a shell that steps twice."""
+
+from __future__ import annotations
+
+import json
+import shutil
+
+import pytest
+from builds import write_build
+from recurrent_models import model_with_state, random_sequences
+
+from lgncc.boards import load_board
+from lgncc.dataset import Dataset
+from lgncc.emit.board import emit_core, emit_mapped_board
+from lgncc.errors import DesignError
+from lgncc.hw.folded import FoldedCore
+from lgncc.hw.sequence import Sequencing
+from lgncc.hw.steps import StepReceiver
+from lgncc.mapping import map_model
+from lgncc.mapping.stages import plan_stages
+from lgncc.verify.rtl import check_board
+
+pytestmark = pytest.mark.slow
+
+BOARD = load_board("icebreaker")
+MODEL = model_with_state()
+LAST = Sequencing("last-step")
+
+
+def silent(_):
+    pass
+
+
+@pytest.fixture(scope="module")
+def folded(tmp_path_factory):
+    """Answers at the last step."""
+    design = emit_core(lambda: FoldedCore(MODEL, sequencing=LAST), BOARD)
+    return write_build(tmp_path_factory.mktemp("folded") / "build", MODEL, design=design)
+
+
+def refutation(folder):
+    with pytest.raises(DesignError) as caught:
+        check_board(folder, None, silent)
+    return str(caught.value).partition("\n")[0]
+
+
+def test_sequences_answered_at_their_last_step_pass(folded, tmp_path):
+    data = Dataset(tmp_path / "mine.npz", random_sequences(MODEL, 2, 30), None)
+    rung = check_board(folded, data, silent)
+    assert (rung.rung, rung.result) == ("board rtl", "tested")
+    assert rung.detail == (
+        "60 samples of mine.npz + 256 random as UART frames, damaged and repeated frames, resets; "
+        "12 cycles a bit"
+    )
+
+
+def test_a_board_that_takes_repeated_steps_twice_is_refuted(folded, tmp_path, monkeypatch):
+    rules = StepReceiver._rules
+
+    def forgetful(self, m, at):
+        fault = rules(self, m, at)
+        m.d.comb += self.request.payload.repeat.eq(0)
+        return fault
+
+    monkeypatch.setattr(StepReceiver, "_rules", forgetful)
+    shutil.copytree(folded, tmp_path / "mutant")  # what all simulators share is compiled there
+    design = emit_core(lambda: FoldedCore(MODEL), BOARD)
+    mutant = write_build(tmp_path / "mutant", MODEL, design=design)
+    assert "repeated steps: random vector" in refutation(mutant)
+
+
+def test_a_board_that_states_no_state_is_refuted(folded, tmp_path):
+    mutant = shutil.copytree(folded, tmp_path / "mutant")
+    facts = json.loads((mutant / "design.json").read_text())
+    (mutant / "design.json").write_text(json.dumps(facts | {"answers_last": False}))
+    assert "identity: IDENT request: expected IDENT_REPLY" in refutation(mutant)
+
+
+def test_a_spatial_core_behind_the_link_passes(folded, tmp_path):
+    shutil.copytree(folded, tmp_path / "spatial")
+    mapped = map_model(MODEL)
+    design = emit_mapped_board(mapped, plan_stages(mapped.luts, 100), BOARD)
+    folder = write_build(tmp_path / "spatial", MODEL, design=design)
+    assert check_board(folder, None, silent).result == "tested"
