@@ -77,7 +77,7 @@ def run_data(
 
     Raises DesignError where an answer is not the golden model's.
     """
-    if len(data.x) == 0:
+    if data.x.size == 0:
         raise InputError(f"{data.path}: no samples in it")
     started = time.perf_counter()
     answers = board.answer(data.x, progress)

@@ -17,7 +17,7 @@ from lgncc.verify.rung import Rung
 
 RANDOM_SAMPLES = 1000
 RANDOM_STEPS = 8
-"""Of a sequence, for a model with state; RANDOM_SAMPLES is a multiple of it."""
+"""Of a sequence, for a model with state, if its data have no other length."""
 
 
 def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | None) -> Rung:
@@ -35,7 +35,9 @@ def check_frontend(path: Path, model: LogicModel, x: npt.NDArray[np.generic] | N
     network = nn.load(path).eval()
     random = random_samples(model.encoder, RANDOM_SAMPLES)
     if model.netlist.n_state:
-        random = random.reshape(-1, RANDOM_STEPS, random.shape[1])
+        steps = RANDOM_STEPS if x is None or x.ndim != 3 else x.shape[1]
+        whole = max(RANDOM_SAMPLES // max(steps, 1), 1) * steps
+        random = random_samples(model.encoder, whole).reshape(-1, steps, model.encoder.n_features)
     samples = random if x is None else np.concatenate([np.asarray(x, np.float64), random])
     with torch.no_grad():
         # float64 carries every representable feature value exactly.

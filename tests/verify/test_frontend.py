@@ -25,6 +25,14 @@ def test_the_shipped_network_answers_as_torch_does_on_data_and_random_samples():
     assert rung.detail == "torch forward pass, 1360 samples (1000 of them random)"
 
 
+def test_sequences_of_data_of_any_length_are_compared():
+    parity = cli.DIGITS.with_name("parity.pt")
+    with np.load(parity.with_name("parity-test.npz")) as data:
+        rung = check_frontend(parity, load(parity), data["x"])
+    assert rung.result == "tested"
+    assert rung.detail == "torch forward pass, 33 sequences (1 of them random)"
+
+
 @pytest.mark.parametrize("what", ["gate", "wiring", "threshold", "readout"])
 def test_a_model_that_is_not_the_checkpoint_is_refuted(what):
     model = load(cli.DIGITS)
