@@ -240,8 +240,8 @@ def _build(
             continue
         built, chosen = rounds.lowered, estimate
         if built.stages is not None:
-            levels = built.stages.longest
-            chosen = replace(estimate, architecture=built.architecture, setting=levels)
+            name: Architecture = "spatial" if built.stages.ranks == 1 else "pipelined"
+            chosen = replace(estimate, architecture=name, setting=built.stages.longest)
         tried += rounds.missed
         reason = planner.reason(chosen, estimates, board, options.optimize, tried)
         return built, rounds.flow, reason
