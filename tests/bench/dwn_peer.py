@@ -1,9 +1,8 @@
-"""dwn2rtl against lgncc on one DWN: lookup tables to class, without the encoder."""
+"""dwn2rtl against lgncc on one DWN: LUT4s on iCE40, lookup tables to class, no encoder."""
 
 from __future__ import annotations
 
 import tempfile
-import time
 from pathlib import Path
 
 import numpy as np
@@ -53,40 +52,26 @@ def as_model(checkpoint):
     )
 
 
-def compare_dwn(limit_s):
-    """Rows of LUT4s on iCE40."""
+def dwn2rtl_core(_, limit_s):
+    """Of `random_dwn`, which it reads as a checkpoint."""
     import dwn2rtl
 
-    checkpoint = random_dwn()
     with tempfile.TemporaryDirectory() as folder:
-        torch.save(checkpoint, Path(folder, "model.pt"))
-        started = time.perf_counter()
+        torch.save(random_dwn(), Path(folder, "model.pt"))
         dwn2rtl.build(Path(folder, "model.pt"), Path(folder, "rtl"))
         # Its testbenches are in a folder below.
         sources = sorted(Path(folder, "rtl").glob("*.v"))
         verilog = "\n".join(path.read_text() for path in sources)
         cells = synthesize(verilog, "dwn_core", limit_s)
-        seconds = time.perf_counter() - started
-    started = time.perf_counter()
-    model = optimize(as_model(checkpoint), choose_pipeline(2), prove=True).model
-    design = map_model(model, 4)
+    return {"LUT4": cells.luts, "carries": cells.carries}
+
+
+def ours(model, limit_s):
+    design = map_model(optimize(model, choose_pipeline(2), prove=True).model, 4)
     prove_mapped(design)
-    ours = time.perf_counter() - started
-    name = f"random DWN, {NODES} nodes of {FANINS} inputs"
-    luts = None if cells is None else cells.luts
-    return [
-        {
-            "network": name,
-            "flow": "dwn2rtl core, synth_ice40",
-            "LUT4": luts,
-            "of dwn2rtl": 1.0,
-            "seconds": round(seconds, 1),
-        },
-        {
-            "network": name,
-            "flow": "lgncc -O2, proved",
-            "LUT4": design.luts.n_gates,
-            "of dwn2rtl": luts and design.luts.n_gates / luts,
-            "seconds": round(ours, 1),
-        },
-    ]
+    return {"LUT4": design.luts.n_gates, "LUT levels": design.luts.depth, "note": "proved"}
+
+
+NAME = f"random DWN, {NODES} nodes of {FANINS} inputs"
+DWN2RTL = "dwn2rtl core, synth_ice40"
+FLOWS = {DWN2RTL: dwn2rtl_core, "lgncc -O2": ours}

@@ -25,13 +25,14 @@ import resource
 import subprocess
 import sys
 import time
+from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+import dwn_peer
 import numpy as np
 import speed
-from dwn_peer import compare_dwn
-from peer_flows import PLACED, RAW, SIZES, bare, theirs
+from peer_flows import PLACED, SIZES, bare, theirs
 from peer_plots import plots
 from results import markdown, write_json
 from synthesis import LateError, logic_of
@@ -53,6 +54,7 @@ TITLES = {
     "dwn": "A DWN",
     "speed": "Software models",
 }
+OF_RAW = "of torchlogix raw"
 VECTORS = 256
 PROOF_LIMIT_S = 60
 
@@ -69,7 +71,7 @@ class Kept:
 
     def row(self, section, name, model, flow, work, limit_s):
         """What `work(model, limit_s)` found, now or before."""
-        path = self.folder / f"{section}-{name}-{re.sub(r'[^a-z0-9]+', '-', flow.lower())}.json"
+        path = self.folder / f"{section}-{_slug(name)}-{_slug(flow)}.json"
         digest = _digest(model)
         known = json.loads(path.read_text()) if path.exists() else {}
         if known.get("model") != digest or any(flow.startswith(one) for one in self.again):
@@ -88,6 +90,10 @@ class Kept:
         return {"network": name, "gates": model.netlist.n_gates, "flow": flow} | known["found"]
 
 
+def _slug(text):
+    return re.sub(r"[^a-z0-9]+", "-", text.lower())
+
+
 def _digest(model):
     found = hashlib.sha256()
     for array in (model.netlist.fanin, model.netlist.table, model.netlist.outputs):
@@ -100,35 +106,62 @@ def _cpu_seconds():
     return sum(usage.ru_utime + usage.ru_stime for usage in usages)
 
 
-def compare_sizes(kept, names, flows, limit_s):
-    """A row a network and flow; no LUT4s where a flow was not done in time."""
-    keys = ("network", "gates", "flow", "LUT4", "carries", "LUT levels", "of torchlogix raw")
-    return _compare(kept, "size", names, SIZES, flows, limit_s, "LUT4", keys)
+@dataclass(frozen=True)
+class Section:
+    """flows: by name, what measures a network; the first is what the others are shares `of`,
+    in `unit`. columns: what else a row shows."""
+
+    name: str
+    flows: dict
+    unit: str
+    of: str
+    columns: tuple[str, ...]
+
+    def rows(self, kept, name, model, chosen, limit_s):
+        """A row a flow whose name begins with one of `chosen`."""
+        flows = [flow for flow in self.flows if any(flow.startswith(one) for one in chosen)]
+        found = [
+            kept.row(self.name, name, model, flow, self.flows[flow], limit_s) for flow in flows
+        ]
+        first = next(iter(self.flows))
+        base = next((row.get(self.unit) for row in found if row["flow"] == first), None)
+        for row in found:
+            row[self.of] = row[self.unit] / base if base and row.get(self.unit) else None
+        keys = ("network", "gates", "flow", *self.columns, self.of, "seconds", "note")
+        return [{key: row.get(key) for key in keys} for row in found]
 
 
-def compare_placed(kept, names, flows, limit_s):
-    """The same in logic cells of a device."""
-    keys = ("network", "gates", "flow", "device", "logic cells", "of torchlogix raw", "MHz")
-    rows = []
-    for name in [name for name in names if name in DEVICES]:
-        works = {flow: partial(work, device=DEVICES[name]) for flow, work in PLACED.items()}
-        rows += _compare(kept, "placed", [name], works, flows, limit_s, "logic cells", keys)
-    return rows
+def size_section():
+    return Section("size", SIZES, "LUT4", OF_RAW, ("LUT4", "carries", "LUT levels"))
 
 
-def _compare(kept, section, names, works, flows, limit_s, unit, keys):
+def placed_section(device):
+    flows = {flow: partial(work, device=device) for flow, work in PLACED.items()}
+    return Section("placed", flows, "logic cells", OF_RAW, ("device", "logic cells", "MHz"))
+
+
+def dwn_section():
+    flows = dwn_peer.FLOWS
+    return Section("dwn", flows, "LUT4", "of dwn2rtl", ("LUT4", "carries", "LUT levels"))
+
+
+def compare_dwn(kept, flows, limit_s):
+    """No rows where dwn2rtl is not installed."""
+    if importlib.util.find_spec("dwn2rtl") is None:
+        return []
+    model = dwn_peer.as_model(dwn_peer.random_dwn())
+    return dwn_section().rows(kept, dwn_peer.NAME, model, flows, limit_s)
+
+
+def compare(names, section_of, kept, flows, limit_s):
+    """All rows of a section. section_of: the section of a network's name."""
     rows = []
     for name in names:
         model = bare(name)
         if model is None:
             print(f"{name}: its file is absent, skipped", file=sys.stderr)
-            continue
-        chosen = [flow for flow in works if any(flow.startswith(one) for one in flows)]
-        found = [kept.row(section, name, model, flow, works[flow], limit_s) for flow in chosen]
-        raw = next((row.get(unit) for row in found if row["flow"] == RAW), None)
-        for row in found:
-            row["of torchlogix raw"] = row[unit] / raw if raw and row.get(unit) else None
-        rows += [{key: row.get(key) for key in (*keys, "seconds", "note")} for row in found]
+        else:
+            rows += section_of(name).rows(kept, name, model, flows, limit_s)
     return rows
 
 
@@ -150,7 +183,7 @@ def miscompile(name):
         answers.append((digits << np.arange(width)).sum(axis=2))
     verdict = "ports differ"
     if raw_bits == simple_bits:
-        verdict = compare(raw, simple)
+        verdict = verdict_on(raw, simple)
     wrong = int((answers[0] != answers[1]).any(axis=1).sum())
     classes = [answer.argmax(axis=1) for answer in answers]
     return [
@@ -163,7 +196,7 @@ def miscompile(name):
     ]
 
 
-def compare(raw, simple):
+def verdict_on(raw, simple):
     """A verdict by simulation, then by ABC, which gives up on large sums added up differently."""
     found = differ_on_random(raw, simple)
     try:
@@ -190,10 +223,16 @@ def main() -> None:
     kept = Kept(arguments.out / "rows", arguments.again)
     names, flows, limit_s = arguments.networks, arguments.flow, arguments.limit
     sections = {
-        "size": lambda: compare_sizes(kept, names, flows, limit_s),
-        "placed": lambda: compare_placed(kept, names, flows, limit_s),
+        "size": lambda: compare(names, lambda _: size_section(), kept, flows, limit_s),
+        "placed": lambda: compare(
+            [name for name in names if name in DEVICES],
+            lambda name: placed_section(DEVICES[name]),
+            kept,
+            flows,
+            limit_s,
+        ),
         "miscompile": lambda: each(["constants-400", *names[:3]], miscompile),
-        "dwn": lambda: compare_dwn(limit_s) if importlib.util.find_spec("dwn2rtl") else [],
+        "dwn": lambda: compare_dwn(kept, flows, limit_s),
         "speed": lambda: each(arguments.speed, lambda name: speed.measure(name, arguments.samples)),
     }
     found = {}
