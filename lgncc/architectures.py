@@ -43,8 +43,6 @@ ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 SHELL_CELLS = 400  # without what is kept of the input vector
 COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
 POPCOUNT_CELLS_A_BIT = 1.9
-PROCESSOR_CELLS = 280  # of the folded core, and twice for each bit of features that are kept
-LANE_CELLS = 35
 FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
 # Most wires of a class-serial core are the network's, which go anywhere; those of a popcount are
 # short. On the iCE40 one of 74 % was routed, and of three of 78 to 80 % one, after minutes.
@@ -273,7 +271,8 @@ class Planner:
             except DesignError as error:
                 obstacle = error
                 continue
-            cells = PROCESSOR_CELLS + LANE_CELLS * lanes + SHELL_CELLS + form.cells
+            cells = placement.cells(self.model.readout) + SHELL_CELLS + form.cells
+            # Features that are kept are kept twice.
             cells += 0 if form.in_memory else self.model.encoder.input_width
             pace = placement.pace
             estimate = Estimate("folded", lanes, cells, pace.latency_cycles, pace.interval(lanes))

@@ -23,10 +23,19 @@ from lgncc.hw.flash import FlashProgram
 from lgncc.hw.instructions import BlockProgram
 from lgncc.hw.nodes import BlockNodes, SinglePortNodes
 from lgncc.hw.pace import Pace
+from lgncc.hw.readout import score_shape
 from lgncc.hw.single_port import room_for
 from lgncc.hw.streamed import FLASH_BYTES, StreamedProgram
 from lgncc.mapping.flash_image import CHUNK_WORDS, chunk_bytes
 from lgncc.mapping.program import Op, Program
+from lgncc.model import Readout
+
+# Logic cells, measured on the iCE40.
+PROCESSOR_CELLS = 280
+PROGRAM_CELLS = {BlockProgram: 0, FlashProgram: 150, StreamedProgram: 500}
+LANE_CELLS = 8  # and for each bit of its score:
+SCORE_CELLS_A_BIT = 4
+SINGLE_PORT_LANE_CELLS = 6
 
 ProgramMemory = type[BlockProgram] | type[FlashProgram] | type[StreamedProgram]
 NodeMemory = type[BlockNodes] | type[SinglePortNodes]
@@ -42,6 +51,13 @@ class Placement:
     lanes: int
     pace: Pace
     why: str
+
+    def cells(self, readout: Readout) -> int:
+        """Logic cells of the core, about, but for the features."""
+        a_lane = LANE_CELLS + (SINGLE_PORT_LANE_CELLS if self.nodes is SinglePortNodes else 0)
+        if readout.kind != "bits":
+            a_lane += SCORE_CELLS_A_BIT * score_shape(readout).width
+        return PROCESSOR_CELLS + PROGRAM_CELLS[self.memory] + self.lanes * a_lane
 
     def make(self, program: Program, board: Board) -> tuple[Any, Any]:
         """The program's and the nodes' memory."""

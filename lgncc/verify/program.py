@@ -137,7 +137,8 @@ def _check_pace(run: Executed) -> None:
 
 def _goes_on(run: Executed) -> Bits:
     """Which instructions leave the next feature in front."""
-    return (run.op == Op.NEXT) | ((run.op == Op.LOAD) & (run.table == THEN_NEXT))
+    goes_on: Bits = (run.op == Op.NEXT) | ((run.op == Op.LOAD) & (run.table == THEN_NEXT))
+    return goes_on
 
 
 def check_terms(model: LogicModel, run: Executed) -> str:
@@ -252,7 +253,8 @@ def _values(model: LogicModel, run: Executed, builder: NetlistBuilder) -> Ids:
 def _compared(model: LogicModel, run: Executed, builder: NetlistBuilder, loads: Ids) -> Ids:
     """LOADs: the feature that is in front, as the hardware compares it, unsigned."""
     encoder = model.encoder
-    feature = (np.cumsum(_goes_on(run)) - _goes_on(run))[loads]
+    goes_on = _goes_on(run)
+    feature: Ids = (np.cumsum(goes_on) - goes_on)[loads].astype(np.int32)
     offset = np.where(encoder.signed, 1 << (encoder.bits.astype(np.int64) - 1), 0)
     compared = type(encoder)(
         bits=encoder.bits,
