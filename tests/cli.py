@@ -14,6 +14,8 @@ import lgncc.models
 LGNCC = [sys.executable, "-P", "-c", "from lgncc.cli import main; main()"]
 DIGITS = Path(lgncc.models.__file__).parent / "digits.pt"
 DIGITS_TEST = DIGITS.with_name("digits-test.npz")
+PARITY = DIGITS.with_name("parity.pt")
+PARITY_TEST = DIGITS.with_name("parity-test.npz")
 
 
 @dataclass(frozen=True)
