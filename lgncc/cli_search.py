@@ -29,7 +29,9 @@ Candidates = Annotated[
 ]
 MaxLevels = Annotated[
     int | None,
-    typer.Option(help="LUT levels of a design. Default: those of -O 2", rich_help_panel=PANEL),
+    typer.Option(
+        help="LUT levels of a design. Default: what -O 2 allows itself", rich_help_panel=PANEL
+    ),
 ]
 Dask = Annotated[
     str | None,

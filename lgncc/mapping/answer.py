@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -44,7 +45,15 @@ class Argmax:
 def map_argmax(words: Integers, k: int, script: str, few: int) -> Argmax:
     """words: literals (C, width), of which only the constants matter. A class alone is one bit
     that is always 0."""
-    real = words >= FIRST_REAL
+    constants = np.where(words < FIRST_REAL, words, -1).astype(np.int64)
+    return _mapped(constants.tobytes(), words.shape, k, script, few)
+
+
+@lru_cache(maxsize=32)  # a search asks for the same again and again
+def _mapped(constants: bytes, shape: tuple[int, int], k: int, script: str, few: int) -> Argmax:
+    """constants: int64 (C, width), -1 where a bit is none."""
+    words = np.frombuffer(constants, np.int64).reshape(shape)
+    real = words < 0
     builder = NetlistBuilder(int(real.sum()))
     nodes = (words >> 1 ^ words & 1).astype(np.int32)
     nodes[real] = builder.inputs

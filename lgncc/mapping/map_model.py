@@ -73,7 +73,7 @@ def map_and_pin(
     luts = _complete(base, best.attempt.writer, outputs)
     compression = best.attempt.ledger.close(luts, words.leaf, words.constants, words.bit)
     design = MappedDesign(model, luts, _parts(model, base, luts), form, compression)
-    return design, best.pinned(max(luts.depth, 1))
+    return design, best.pinned(None if max_levels is None else max(max_levels, luts.depth, 1))
 
 
 def _shallower(options: MappingOptions) -> MappingOptions:
@@ -98,7 +98,7 @@ class _Candidate:
         level = self.attempt.words.level
         return self.argmax.depth(level) if self.argmax else int(level.max(initial=0))
 
-    def pinned(self, max_levels: int) -> MappingOptions:
+    def pinned(self, max_levels: int | None) -> MappingOptions:
         return replace(
             self.options,
             script=self.attempt.script,

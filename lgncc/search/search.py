@@ -26,10 +26,10 @@ NOTICE_S = 5.0
 @dataclass(frozen=True)
 class Settings:
     """budget_s: seconds of searching, those of earlier runs in the journal included; candidates:
-    the most to try; either None: no limit by it. max_levels: LUT levels of a design, None: those of
-    -O2's. journal: None keeps none; begin_anew: replace one of another search. workers: processes,
-    None: one a core; dask: address of a scheduler to use instead. recipes: the table to start
-    from, None: the one shipped."""
+    the most to try; either None: no limit by it. max_levels: LUT levels of a design, None: as many
+    as -O2 allows itself where they take no more cycles than its design. journal: None keeps none;
+    begin_anew: replace one of another search. workers: processes, None: one a core; dask: address
+    of a scheduler to use instead. recipes: the table to start from, None: the one shipped."""
 
     budget_s: float | None = 60.0
     candidates: int | None = None
@@ -112,7 +112,7 @@ class _Run:
         if self._settings.dask is not None:
             self._pool = self._open_pool()  # not after minutes of mapping
         first = self._first()
-        max_levels = self._settings.max_levels or first.levels
+        max_levels = self._settings.max_levels or self._affordable(first)
         space = Space(terms_of(self._task.model), max_levels)
         strategy = Strategy(space, first, max_levels, self._settings.seed)
         try:
@@ -140,6 +140,14 @@ class _Run:
         if first.pinned is None:
             raise DesignError(f"-O 3: the network cannot be mapped: {first.error}")
         return first
+
+    def _affordable(self, first: Evaluation) -> int:
+        """What -O2 allows itself are the levels of plain area mapping, where it knows them."""
+        allowed = (first.pinned.max_levels if first.pinned else None) or first.levels
+        a_cycle = self._task.levels_a_cycle
+        if a_cycle is not None:
+            allowed = min(allowed, -(-first.levels // a_cycle) * a_cycle)
+        return max(first.levels, allowed)
 
     def _evaluate(self, proposals: Sequence[Proposal]) -> list[Evaluation]:
         """What they cost, in their order, up to the first that the search ends before."""

@@ -34,13 +34,14 @@ KNOBS: dict[str, tuple[Any, ...]] = {
 """What one network's best may be good for on another."""
 
 SEEDS = 1 << 20
-CHANGED_TERMS = (1, 4, 16)
+KNOB_COST = 4.0
+CHANGES = (1, 4, 16)
 
 
 @dataclass(frozen=True)
 class Move:
-    """A way from a design to another. cost: how long the other takes to map, in mappings of one
-    attempt; it makes rare what is slow."""
+    """A way from a design to another. cost: makes rare what takes long to map, or has few values
+    to try."""
 
     name: str
     make: Callable[[MappingOptions, np.random.Generator], MappingOptions]
@@ -56,8 +57,12 @@ class Space:
         knobs = ["script"] if terms is None else [*KNOBS]
         self._knobs = knobs
         self.moves: Sequence[Move] = [
-            *(Move(name, self._turning(name)) for name in knobs if name != "extend_readers"),
-            Move("gate_order", self._reorder_gates),
+            *(
+                Move(name, self._turning(name), cost=KNOB_COST)
+                for name in knobs
+                if name != "extend_readers"
+            ),
+            Move("gate_order", self._reorder_gates, cost=KNOB_COST),
             *([] if terms is None else self._fusion_moves(terms)),
             Move("fresh", self._afresh, cost=8.0),
         ]
@@ -118,11 +123,11 @@ class Space:
 
         changes = (terms.without_nodes, terms.with_nodes, terms.flipped)
         return [
-            Move("leaf_orders", order),
+            Move("leaf_orders", order, cost=KNOB_COST),
             *(
                 Move(f"{change.__name__}-{count}", changing(change, count))
                 for change in changes
-                for count in CHANGED_TERMS
+                for count in CHANGES
             ),
         ]
 
