@@ -7,15 +7,15 @@ what they are.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cache
-from typing import Literal, get_args
 
 import numpy as np
 
 from lgncc.arrival import split_encoder
 from lgncc.boards import Board, list_boards, load_board
 from lgncc.errors import DesignError
+from lgncc.estimate import ARCHITECTURES, Architecture, Estimate, Goal, fitting
 from lgncc.forms import Form, choose_form
 from lgncc.hw.sequence import Answering
 from lgncc.lowering import (
@@ -35,19 +35,10 @@ from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.passes.unread import without_unread
 
-Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
-Goal = Literal["latency", "throughput", "area"]
-ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
-
 # Logic cells of what stands around the core and in it, measured on the iCE40.
 SHELL_CELLS = 400  # without what is kept of the input vector
 COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
 POPCOUNT_CELLS_A_BIT = 1.9
-FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
-# Most wires of a class-serial core are the network's, which go anywhere; those of a popcount are
-# short. On the iCE40 one of 74 % was routed, and of three of 78 to 80 % one, after minutes.
-SERIAL_FULL = 0.75
-BRIMFUL = 0.95  # up to here what was asked for is tried all the same
 
 SETTINGS: dict[Architecture, str] = {
     "spatial": "{} LUT levels",
@@ -57,41 +48,6 @@ SETTINGS: dict[Architecture, str] = {
 }
 BITS_A_CYCLE = (64, 32, 16, 8, 4, 2, 1)
 LANES = (64, 32, 16, 8, 4, 2, 1)
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """What an architecture would take on a board, before synthesis.
-
-    setting: LUT levels between registers, bits a cycle, or lanes. cells: logic cells, shell
-    included. obstacle: why it cannot be built; empty where it can. tight: it might, though the
-    obstacle says that wires may run out. note: more on what it is.
-    """
-
-    architecture: Architecture
-    setting: int
-    cells: int
-    latency_cycles: int
-    interval: int
-    obstacle: str = ""
-    tight: bool = False
-    note: str = ""
-
-    def rank(self, goal: Goal) -> tuple[int, int]:
-        """Lowest first is best first for the goal."""
-        if goal == "latency":
-            return self.latency_cycles, self.cells
-        if goal == "throughput":
-            return self.interval, self.latency_cycles
-        return self.cells, self.latency_cycles
-
-    def __str__(self) -> str:
-        if self.obstacle:
-            return f"{self.architecture}: {self.obstacle}"
-        return (
-            f"{self.architecture}: about {self.cells:,} logic cells, "
-            f"{self.interval:,} cycle{'s' * (self.interval > 1)} a sample"
-        )
 
 
 class Planner:
@@ -238,7 +194,7 @@ class Planner:
         interval = stages.loop + 1
         turns = "as many sequences could take turns (lgncc export --sequences)" * (interval > 1)
         estimate = Estimate(name, stages.longest, cells, stages.ranks, interval, note=turns)
-        return self._fitting(estimate, board)
+        return fitting(estimate, board)
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
         form = self.form("class-serial", board)
@@ -253,7 +209,7 @@ class Planner:
         counter = COUNTER_CELLS + POPCOUNT_CELLS_A_BIT * design.bits_a_cycle
         cells = int(design.luts.n_gates + counter) + SHELL_CELLS + form.cells
         latency = design.rows + 3
-        return self._fitting(
+        return fitting(
             Estimate("class-serial", design.bits_a_cycle, cells, latency, design.rows), board
         )
 
@@ -276,21 +232,10 @@ class Planner:
             cells += 0 if form.in_memory else self.model.encoder.input_width
             pace = placement.pace
             estimate = Estimate("folded", lanes, cells, pace.latency_cycles, pace.interval(lanes))
-            estimates.append(self._fitting(replace(estimate, note=str(placement)), board))
+            estimates.append(fitting(replace(estimate, note=str(placement)), board))
         if not estimates:
             raise obstacle
         return [e for e in estimates if not e.obstacle] or estimates[-1:]
-
-    def _fitting(self, estimate: Estimate, board: Board) -> Estimate:
-        available = board.capacity[board.logic_cells]
-        full = SERIAL_FULL if estimate.architecture == "class-serial" else FULL
-        if estimate.cells <= full * available:
-            return estimate
-        obstacle = f"needs about {estimate.cells:,} of {available:,} logic cells"
-        tight = estimate.cells <= BRIMFUL * available
-        if tight:
-            obstacle += f", of which wires reach about {full:.0%}"
-        return replace(estimate, obstacle=obstacle, tight=tight)
 
 
 def _size(board: Board) -> int:

@@ -9,11 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from lgncc.architectures import Architecture, Goal, Planner
+from lgncc.architectures import Planner
 from lgncc.boards import Board, load_board
 from lgncc.dataset import load_data
 from lgncc.emit.board import with_flash
 from lgncc.errors import DesignError
+from lgncc.estimate import Architecture, Goal
 from lgncc.fastest import ATTEMPTS, Clock, at_clock, at_reached_clock
 from lgncc.flow.build import build
 from lgncc.flow.nextpnr import SEEDS

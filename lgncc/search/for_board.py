@@ -6,9 +6,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from lgncc.architectures import FULL, Architecture, Goal, Planner
+from lgncc.architectures import Planner
 from lgncc.boards import Board
 from lgncc.errors import DesignError
+from lgncc.estimate import FULL, Architecture, Goal
 from lgncc.lowering import affordable_levels
 from lgncc.mapping import map_model
 from lgncc.report.search import FAILURES_SHOWN, MappedSize, SearchSection

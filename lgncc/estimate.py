@@ -1,0 +1,66 @@
+"""What an architecture would take on a board, and whether that fits."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal, get_args
+
+from lgncc.boards import Board
+
+Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
+Goal = Literal["latency", "throughput", "area"]
+ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
+
+FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
+# Most wires of a class-serial core are the network's, which go anywhere; those of a popcount are
+# short. On the iCE40 one of 74 % was routed, and of three of 78 to 80 % one, after minutes.
+SERIAL_FULL = 0.75
+BRIMFUL = 0.95  # up to here what was asked for is tried all the same
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """What an architecture would take on a board, before synthesis.
+
+    setting: LUT levels between registers, bits a cycle, or lanes. cells: logic cells, shell
+    included. obstacle: why it cannot be built; empty where it can. tight: it might, though the
+    obstacle says that wires may run out. note: more on what it is.
+    """
+
+    architecture: Architecture
+    setting: int
+    cells: int
+    latency_cycles: int
+    interval: int
+    obstacle: str = ""
+    tight: bool = False
+    note: str = ""
+
+    def rank(self, goal: Goal) -> tuple[int, int]:
+        """Lowest first is best first for the goal."""
+        if goal == "latency":
+            return self.latency_cycles, self.cells
+        if goal == "throughput":
+            return self.interval, self.latency_cycles
+        return self.cells, self.latency_cycles
+
+    def __str__(self) -> str:
+        if self.obstacle:
+            return f"{self.architecture}: {self.obstacle}"
+        return (
+            f"{self.architecture}: about {self.cells:,} logic cells, "
+            f"{self.interval:,} cycle{'s' * (self.interval > 1)} a sample"
+        )
+
+
+def fitting(estimate: Estimate, board: Board) -> Estimate:
+    """The estimate, with its obstacle where the board has too little."""
+    available = board.capacity[board.logic_cells]
+    full = SERIAL_FULL if estimate.architecture == "class-serial" else FULL
+    if estimate.cells <= full * available:
+        return estimate
+    obstacle = f"needs about {estimate.cells:,} of {available:,} logic cells"
+    tight = estimate.cells <= BRIMFUL * available
+    if tight:
+        obstacle += f", of which wires reach about {full:.0%}"
+    return replace(estimate, obstacle=obstacle, tight=tight)
