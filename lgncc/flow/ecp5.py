@@ -11,6 +11,8 @@ from lgncc.flow.pll import PllCell, PllClock
 
 def _route(board: Board) -> str:
     device = f"--{board.device} --package {board.package} --speed {board.speed}"
+    # By default 8: with 7,000 cells it was seen to search minutes for the place of one of them.
+    device += " --placer-heap-cell-placement-timeout 100"
     return f"{device} --json top.json --lpf top.lpf --textcfg top.config"
 
 

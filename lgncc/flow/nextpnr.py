@@ -34,6 +34,7 @@ PLACED = "placed.json"
 LOG = "nextpnr.log"
 _ATTEMPT = "attempt.json"
 
+_UNPLACED = "Unable to find legal placement"
 _UTILIZATION_LINE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
 _ROUND = re.compile(r"^Info:\s+iter=\d+ .*\boverused=(\d+)")
 
@@ -53,12 +54,13 @@ def place_and_route(
     progress: Notice | None = None,
 ) -> None:
     """Run nextpnr in `folder` with `seed`. Where router2 stalls, with router1, which finishes the
-    last wires that router2 cannot, and then with the next seeds, `seeds` in all.
+    last wires that router2 cannot, and then with the next seeds, `seeds` in all; where the placer
+    gives up, at once with the next seed.
 
     Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<router>-nextpnr.log`). Raises
     DesignError if the design does not fit or no attempt is routed.
     """
-    log_path = folder / LOG
+    last = log_path = folder / LOG
     # router1 leaves larger random networks unrouted (ECP5: 2,000 gates in 38 s, 8,000 not in 240),
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
@@ -75,15 +77,20 @@ def place_and_route(
                     on_line=_watch(nextpnr, progress),
                 )
             except (_StalledError, ToolFailedError) as error:
-                if isinstance(error, ToolFailedError) and router == "router2":
+                failed = isinstance(error, ToolFailedError)
+                unplaced = failed and _UNPLACED in str(error)
+                if failed and router == "router2" and (not unplaced or attempt == seed + seeds - 1):
                     raise _explained(error, board, log_path) from error
-                log_path.rename(folder / f"seed{attempt}-{router}-{LOG}")
+                last = log_path.rename(folder / f"seed{attempt}-{router}-{LOG}")
+                who = "the placer" if unplaced else router
                 if progress is not None:
-                    progress(f"{nextpnr.name}: {router} is stuck with --seed {attempt}")
+                    progress(f"{nextpnr.name}: {who} is stuck with --seed {attempt}")
+                if unplaced:
+                    break
                 continue
             (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
             return
-    log_path = folder / f"seed{seed + seeds - 1}-router1-{LOG}"
+    log_path = last
     raise _explained(
         DesignError(
             f"{nextpnr.name} could not route the design with the seeds {seed} to "

@@ -192,6 +192,22 @@ def test_a_stall_is_routed_by_the_other_router_or_with_the_next_seed(tmp_path, r
     assert "Info: routed" in (tmp_path / "nextpnr.log").read_text()
 
 
+def test_a_placer_that_gives_up_is_asked_again_with_the_next_seed(tmp_path):
+    script = tmp_path / "nextpnr"
+    script.write_text(
+        "#!/bin/sh\n"
+        'case "$*" in *--seed?9*) echo "Info: routed"; exit 0;; esac\n'
+        "echo \"ERROR: Unable to find legal placement for cell 'a' after 9 attempts\"; exit 255\n"
+    )
+    script.chmod(0o755)
+    said, tool = [], Tool("nextpnr-ecp5", (str(script),), "0", "")
+    nextpnr.place_and_route(tool, [], tmp_path, BOARD, seed=7, progress=said.append)
+    assert nextpnr.routed_seed(tmp_path) == 9
+    assert said == [f"nextpnr-ecp5: the placer is stuck with --seed {n}" for n in (7, 8)]
+    with pytest.raises(DesignError, match="Unable to find legal placement for cell 'a'"):
+        nextpnr.place_and_route(tool, [], tmp_path, BOARD, seed=10, seeds=2)
+
+
 def test_a_slow_but_steady_router_is_left_to_finish(tmp_path):
     lines = [
         f"Info:     iter={i} wires=1 overused={9000 - i // 250} overuse=6" for i in range(1000)
