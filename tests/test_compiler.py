@@ -97,6 +97,7 @@ def test_the_digits_network_fits_meets_timing_and_is_accurate(digits_build):
     assert [(r["rung"], r["result"]) for r in report["verification"]] == [
         ("frontend", "tested"),
         ("passes", "proved"),
+        ("encoder", "proved"),
         ("mapping", "proved"),
         ("synthesis", "proved"),
     ]
@@ -123,7 +124,8 @@ def test_the_manifest_holds_the_digests_of_all_that_was_published(digits_build):
     files = check_manifest(folder)
     assert set(files) == {
         *("bitstream.bin", "board.v", "core.v", "design.json", "model.npz"),
-        *("optimized_model.npz", "mapped.npz", "synthesized.json", "report.json"),
+        *("optimized_model.npz", "mapped.npz", "encoder_table.npz", "synthesized.json"),
+        "report.json",
     }
     assert all(sha256(folder / name) == digest for name, digest in files.items())
     for path in digits_build.report["artifacts"].values():

@@ -95,7 +95,7 @@ def emit_board(model: LogicModel, board: Board) -> BoardDesign:
     """The spatial core of `model`, its network as gates, behind the board's link."""
     from lgncc.hw.core import Core
 
-    # The link's receive buffer is the core's input register.
+    # What the link received is the core's input register.
     return emit_core(lambda: Core(model, input_register=False), board)
 
 

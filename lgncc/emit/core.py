@@ -95,6 +95,8 @@ def _of_sequences(core: AnyCore) -> list[str]:
 
 
 def _of_stalls(core: AnyCore) -> str:
+    if isinstance(core, EncodedCore):
+        return _of_stalls(core.core)
     if isinstance(core, StreamingCore):
         return f"up to {core.capacity} vectors are inside"
     return "a stall at o holds every stage"

@@ -81,7 +81,6 @@ NETWORKS: dict[str, Callable[[], LogicModel] | Path] = {
     "mnist16": MODELS / "mnist16.pt",
     "mnist": MODELS / "mnist.pt",
     "3x2,550": TT10,
-    "2x100": lambda: random_network(layers=2, width=100),
     "2x500": lambda: random_network(layers=2, width=500),
     "2x1,000": lambda: random_network(layers=2, width=1_000),
     "2x1,500": lambda: random_network(layers=2, width=1_500),

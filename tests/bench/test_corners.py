@@ -5,17 +5,11 @@ from __future__ import annotations
 import corners
 import pytest
 
-BOARD = "icebreaker"
-
 
 @pytest.mark.slow
-@pytest.mark.parametrize(
-    ("network", "goal", "architecture"),
-    [("2x100", "latency", "pipelined"), ("pixels, 2x100", "area", "folded")],
-)
-def test_the_choice_fits_as_estimated(network, goal, architecture, tmp_path):
-    result = corners.build(corners.Corner(network, BOARD, goal), tmp_path)
-    assert (result.architecture, result.tried) == (architecture, [])
+def test_the_choice_fits_as_estimated(tmp_path):
+    result = corners.build(corners.Corner("pixels, 2x100", "icebreaker", "area"), tmp_path)
+    assert (result.architecture, result.tried) == ("folded", [])
     assert result.fmax_mhz >= result.target_mhz
     assert 0.7 * result.estimated_cells < result.cells < 1.1 * result.estimated_cells
 
