@@ -62,18 +62,20 @@ PROOF_LIMIT_S = 60
 class Kept:
     """Results in a folder, a file each."""
 
-    def __init__(self, folder, again):
-        self.folder, self.again = folder, again
+    def __init__(self, folder, again=(), *, only=False):
+        self.folder, self.again, self.only = folder, again, only
         self.commit = subprocess.run(
             ["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=True
         ).stdout.strip()
         folder.mkdir(parents=True, exist_ok=True)
 
     def row(self, section, name, model, flow, work, limit_s):
-        """What `work(model, limit_s)` found, now or before."""
+        """What `work(model, limit_s)` found, now or before; None where it is not to be run."""
         path = self.folder / f"{section}-{_slug(name)}-{_slug(flow)}.json"
         digest = _digest(model)
         known = json.loads(path.read_text()) if path.exists() else {}
+        if known.get("model") != digest and self.only:
+            return None
         if known.get("model") != digest or any(flow.startswith(one) for one in self.again):
             print(f"{section}: {name}: {flow} ...", file=sys.stderr, flush=True)
             started, now = _cpu_seconds(), time.perf_counter()
@@ -87,7 +89,8 @@ class Kept:
             known["date"] = time.strftime("%Y-%m-%d")
             path.write_text(json.dumps(known, indent=1))
             print(f"  {found}", file=sys.stderr, flush=True)
-        return {"network": name, "gates": model.netlist.n_gates, "flow": flow} | known["found"]
+        row = {"network": name, "gates": model.netlist.n_gates, "flow": flow} | known["found"]
+        return row | {"commit": known["commit"]}
 
 
 def _slug(text):
@@ -120,14 +123,13 @@ class Section:
     def rows(self, kept, name, model, chosen, limit_s):
         """A row a flow whose name begins with one of `chosen`."""
         flows = [flow for flow in self.flows if any(flow.startswith(one) for one in chosen)]
-        found = [
-            kept.row(self.name, name, model, flow, self.flows[flow], limit_s) for flow in flows
-        ]
+        rows = (kept.row(self.name, name, model, flow, self.flows[flow], limit_s) for flow in flows)
+        found = [row for row in rows if row is not None]
         first = next(iter(self.flows))
         base = next((row.get(self.unit) for row in found if row["flow"] == first), None)
         for row in found:
             row[self.of] = row[self.unit] / base if base and row.get(self.unit) else None
-        keys = ("network", "gates", "flow", *self.columns, self.of, "seconds", "note")
+        keys = ("network", "gates", "flow", *self.columns, self.of, "seconds", "note", "commit")
         return [{key: row.get(key) for key in keys} for row in found]
 
 
@@ -218,9 +220,10 @@ def main() -> None:
     )
     parser.add_argument("--flow", nargs="+", default=[""], help="only flows that begin so")
     parser.add_argument("--again", nargs="*", default=[], metavar="FLOW")
+    parser.add_argument("--kept", action="store_true", help="show what is kept, measure nothing")
     parser.add_argument("--out", type=Path, default=Path("build/peers"))
     arguments = parser.parse_args()
-    kept = Kept(arguments.out / "rows", arguments.again)
+    kept = Kept(arguments.out / "rows", arguments.again, only=arguments.kept)
     names, flows, limit_s = arguments.networks, arguments.flow, arguments.limit
     sections = {
         "size": lambda: compare(names, lambda _: size_section(), kept, flows, limit_s),

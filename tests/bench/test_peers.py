@@ -85,6 +85,10 @@ def test_a_flow_is_run_once_and_again_only_where_asked_or_the_network_changed(tm
     row(with_constants(), again=["our"])
     row(random_network(80))
     assert len(runs) == 3
+    only = peers.Kept(tmp_path, only=True)
+    assert only.row("size", "toy", random_network(80), "our flow", flow, 9)["LUT4"] == 7
+    assert only.row("size", "other", random_network(80), "our flow", flow, 9) is None
+    assert len(runs) == 3
 
 
 def test_a_late_flow_is_a_result(tmp_path):
