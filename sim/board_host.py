@@ -55,7 +55,8 @@ class Host:
         self.out_bytes = bytes_for(job.design.answer.total_width)
         # Twice the longest response, all of it escaped, and the core's own time.
         self.timeout_bits = 2 * BITS_A_BYTE * (2 * max(self.out_bytes, IDENT.size) + 12) + 100
-        self.timeout_bits += job.design.latency_cycles // job.design.uart_divisor
+        start_cycles = job.design.batch.start_cycles if job.design.batch else 0
+        self.timeout_bits += (start_cycles + job.design.latency_cycles) // job.design.uart_divisor
 
     def payload(self, index: int) -> bytes:
         features = self.inputs[index] & (1 << self.in_width) - 1
