@@ -28,6 +28,7 @@ TIMEOUT_S = 1800.0
 STALL_ROUNDS = 300
 ROUTER1_TIMEOUT_S = 300.0
 SEEDS = 4
+FEW_WIRES = 20  # as few as another seed or router1 may well route; of 3,200 cells it was one
 
 REPORT = "report.json"
 PLACED = "placed.json"
@@ -40,7 +41,11 @@ _ROUND = re.compile(r"^Info:\s+iter=\d+ .*\boverused=(\d+)")
 
 
 class _StalledError(Exception):
-    """The router goes round without getting closer."""
+    """The router goes round without getting closer than to `few` overused wires, if so few."""
+
+    def __init__(self, *, few: bool) -> None:
+        super().__init__()
+        self.few = few
 
 
 def place_and_route(
@@ -55,7 +60,8 @@ def place_and_route(
 ) -> None:
     """Run nextpnr in `folder` with `seed`. Where router2 stalls, with router1, which finishes the
     last wires that router2 cannot, and then with the next seeds, `seeds` in all; where the placer
-    gives up, at once with the next seed.
+    gives up, at once with the next seed. With fewer `seeds` than SEEDS it depends on how much was
+    left: router1 is for a few wires only, and then there is one seed more.
 
     Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<router>-nextpnr.log`). Raises
     DesignError if the design does not fit or no attempt is routed.
@@ -65,7 +71,8 @@ def place_and_route(
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
     common = [*args, "--report", REPORT, "--write", PLACED, "--timing-allow-fail"]
-    for attempt in range(seed, seed + seeds):
+    few, patient, attempt = False, seeds >= SEEDS, seed
+    while attempt < seed + seeds or (few and not patient and attempt == seed + seeds):
         for router, timeout_s in (("router2", TIMEOUT_S), ("router1", ROUTER1_TIMEOUT_S)):
             try:
                 run_tool(
@@ -85,16 +92,19 @@ def place_and_route(
                 who = "the placer" if unplaced else router
                 if progress is not None:
                     progress(f"{nextpnr.name}: {who} is stuck with --seed {attempt}")
-                if unplaced:
+                if router == "router2":
+                    few = isinstance(error, _StalledError) and error.few
+                if unplaced or not (few or patient):
                     break
                 continue
             (folder / _ATTEMPT).write_text(json.dumps({"seed": attempt}))
             return
+        attempt += 1
     log_path = last
     raise _explained(
         DesignError(
             f"{nextpnr.name} could not route the design with the seeds {seed} to "
-            f"{seed + seeds - 1} and either router.\n  log: {log_path}"
+            f"{attempt - 1} and either router.\n  log: {log_path}"
         ),
         board,
         log_path,
@@ -129,7 +139,7 @@ def _watch(tool: Tool, progress: Notice | None) -> OnLine:
             fewest, rounds = overused, 0
         # Nothing overused is no stall: what follows is the check that the routes are legal.
         elif rounds > STALL_ROUNDS and overused:
-            raise _StalledError
+            raise _StalledError(few=fewest <= FEW_WIRES)
 
     return on_line
 

@@ -192,6 +192,24 @@ def test_a_stall_is_routed_by_the_other_router_or_with_the_next_seed(tmp_path, r
     assert "Info: routed" in (tmp_path / "nextpnr.log").read_text()
 
 
+@pytest.mark.parametrize(
+    ("overused", "tries"),
+    [
+        (900, ["router2 is stuck with --seed 7"]),
+        (2, [f"router{n} is stuck with --seed {seed}" for seed in (7, 8) for n in (2, 1)]),
+    ],
+)
+def test_one_seed_is_enough_where_much_is_left_and_not_where_little_is(tmp_path, overused, tries):
+    script = tmp_path / "nextpnr"
+    line = f"Info:     iter=$i wires=9000 overused={overused} overuse={overused}"
+    script.write_text(f'#!/bin/sh\nfor i in $(seq 400); do echo "{line}"; done\nexec sleep 60\n')
+    script.chmod(0o755)
+    said, tool = [], Tool("nextpnr-ice40", (str(script),), "0", "")
+    with pytest.raises(DesignError, match="could not route"):
+        nextpnr.place_and_route(tool, [], tmp_path, BOARD, seed=7, seeds=1, progress=said.append)
+    assert said == [f"nextpnr-ice40: {line}" for line in tries]
+
+
 def test_a_placer_that_gives_up_is_asked_again_with_the_next_seed(tmp_path):
     script = tmp_path / "nextpnr"
     script.write_text(
