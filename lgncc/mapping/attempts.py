@@ -11,7 +11,14 @@ import numpy as np
 from lgncc.arrays import Bits, Ids
 from lgncc.mapping.compressor import Words, compress
 from lgncc.mapping.design import NormalForm
-from lgncc.mapping.fusion import absorbable_gates, extend, known_nodes, map_leaves
+from lgncc.mapping.fusion import (
+    Known,
+    absorbable_gates,
+    expanded_gates,
+    extend,
+    known_nodes,
+    map_leaves,
+)
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.options import MappingOptions
@@ -25,6 +32,7 @@ class Attempt:
     """A design up to its words, made by `script` and by absorbing `absorbable` (T,) where that can
     be. n_leaves: the first outputs of `network`, leaves that are built."""
 
+    options: MappingOptions
     script: str
     absorbable: Bits
     network: Netlist
@@ -48,25 +56,43 @@ def _of_script(
     form: NormalForm, front: Netlist, terms: Ids, k: int, script: str, options: MappingOptions
 ) -> Iterator[Attempt]:
     """Designs that differ in what the readout takes in of the last layer: what ABC leaves for it;
-    and, with and without those that are read elsewhere too, gates of what was built for an
-    attempt before, and those of that and more built for them."""
+    with and without those that are read elsewhere too, gates of what was built for an attempt
+    before, and those of that and more built for them; and gates of gates that few of them read."""
 
-    def attempt(absorbable: Bits) -> Attempt:
-        network, leaves = map_leaves(form, front, terms, absorbable, k, script)
+    tried: dict[tuple[bytes, int], Attempt] = {}
+
+    def attempt(absorbable: Bits, below: int = options.expand_below) -> Iterator[Attempt]:
+        """Nothing where it was made before."""
+        key = absorbable.tobytes(), below if absorbable.any() else 0
+        if key in tried:
+            return
+        network, leaves = map_leaves(form, front, terms, absorbable, below, k, script)
         writer, ledger = LutWriter(network), Ledger()
         words = compress(form, leaves, network.level, writer, ledger, options)
         n_leaves = int((~leaves.absorbed).sum())
-        return Attempt(script, absorbable, network, n_leaves, writer, ledger, words)
+        own = replace(options, expand_below=below)
+        tried[key] = Attempt(own, script, absorbable, network, n_leaves, writer, ledger, words)
+        yield tried[key]
 
     if options.absorb is not None:
-        yield attempt(options.absorbed(len(terms)))
+        yield from attempt(options.absorbed(len(terms)))
         return
-    first = attempt(np.zeros(len(terms), np.bool_))
-    yield first
-    found = known_nodes(front, first.network, first.n_leaves)
-    for read_too in (False, True):
-        made = attempt(absorbable_gates(front, terms, found, read_too=read_too))
-        yield made
-        known = known_nodes(front, made.network, made.n_leaves)
+    yield from attempt(np.zeros(len(terms), np.bool_))
+    found = _known(front, tried)
+    # What is absorbed with all it expands to leaves the script little to do: one will do.
+    expanding = script == options.scripts[0]
+    if expanding:
+        yield from attempt(expanded_gates(front, terms, k, k), k)
+    for read_too in (True, False):
+        yield from attempt(absorbable_gates(front, terms, found, read_too=read_too))
+        known = _known(front, tried)
         extended = replace(known, built=extend(front, terms, known.built, options.extend_readers))
-        yield attempt(absorbable_gates(front, terms, extended, read_too=read_too))
+        yield from attempt(absorbable_gates(front, terms, extended, read_too=read_too))
+    if expanding:
+        yield from attempt(expanded_gates(front, terms, 2 * k, k), 2 * k)
+
+
+def _known(front: Netlist, tried: dict[tuple[bytes, int], Attempt]) -> Known:
+    """Of the last attempt."""
+    last = next(reversed(tried.values()))
+    return known_nodes(front, last.network, last.n_leaves)

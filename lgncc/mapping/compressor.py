@@ -96,8 +96,8 @@ def _leaf_columns(
     ):
         one: Term
         if absorbed:
-            read = tuple(fanin[:count])
-            ghost = Ghost(ledger.ghost(table, read), table, read)
+            own, read = _of_distinct(table, tuple(fanin[:count]))
+            ghost = Ghost(ledger.ghost(own, read), own, read)
             late = max(levels[literal >> 1] for literal in read)
             one = Leaf(late, ledger.bit(ghost.node, 0, klass, column), ghost)
         else:
@@ -106,6 +106,19 @@ def _leaf_columns(
         words.leaf[term] = one.bit
         columns[klass][column].append(one)
     return columns
+
+
+def _of_distinct(table: int, read: tuple[int, ...]) -> tuple[int, tuple[int, ...]]:
+    """The same function of each literal once."""
+    once = tuple(dict.fromkeys(read))
+    if len(once) == len(read):
+        return table, read
+    place = [once.index(literal) for literal in read]
+    rows = (
+        table >> sum((row >> at & 1) << slot for slot, at in enumerate(place)) & 1
+        for row in range(1 << len(once))
+    )
+    return sum(bit << row for row, bit in enumerate(rows)), once
 
 
 def _column(

@@ -10,8 +10,10 @@ from lgncc.arrays import Bits, Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
 from lgncc.gates import A_AND_NOT_B, AND, OR
+from lgncc.mapping.normal_form import wires
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
+from lgncc.passes.literals import absorb
 
 
 def front_gates(model: LogicModel) -> tuple[Netlist, Ids]:
@@ -28,6 +30,22 @@ def _begun(builder: NetlistBuilder, reset: Bits) -> Ids:
     if not len(reset):
         return builder.state
     return builder.gates(np.where(reset, OR, A_AND_NOT_B), builder.state, builder.inputs[-1])
+
+
+def without_wires(front: Netlist, node: Ids) -> tuple[Netlist, Ids]:
+    """The same without outputs, where no gate reads a wire, an inverter or a constant gate; and
+    `node`, ids of `front`, as ids of what they carry. Nothing else is renamed."""
+    literal = wires(front)
+    carried = np.where(literal & 1, np.arange(front.n_nodes), literal >> 1).astype(np.int32)
+    carried[literal == 1] = 1
+    table, a, b = absorb(front.table.astype(np.uint8), *literal[front.fanin].T)
+    read = replace(
+        front,
+        fanin=np.stack([a, b], axis=1).astype(np.int32),
+        table=table.astype(np.uint64),
+        next_state=carried[front.next_state],
+    )
+    return read, carried[node]
 
 
 def reordered(front: Netlist, node: Ids, seed: int) -> tuple[Netlist, Ids]:

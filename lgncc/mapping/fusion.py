@@ -15,6 +15,7 @@ from lgncc.arrays import Bits, Ids, Words
 from lgncc.golden import Simulator
 from lgncc.mapping.abc import map_luts
 from lgncc.mapping.compressor import Leaves
+from lgncc.mapping.cuts import WIDEST, cuts, expandable
 from lgncc.mapping.design import NormalForm
 from lgncc.netlist import Netlist
 from lgncc.passes.dead import RemoveDead
@@ -30,33 +31,48 @@ def absorbable_gates(front: Netlist, node: Ids, known: Known, *, read_too: bool)
     return gates if read_too else gates & ~known.read[node]
 
 
+def expanded_gates(front: Netlist, node: Ids, expand_below: int, k: int) -> Bits:
+    """bool (T,): the terms that are gates with a cut of fewer than k nodes, where some fanin is
+    expanded for it."""
+    gates: Bits = node >= front.first_gate
+    expand = expandable(front, node[gates], expand_below)
+    if not expand[_fanin(front, node[gates])].any():
+        return np.zeros(len(node), np.bool_)
+    gates[gates] = 2 + expand[_fanin(front, node[gates])].sum(axis=1) < k
+    return gates
+
+
 def map_leaves(
-    form: NormalForm, front: Netlist, node: Ids, absorbable: Bits, k: int, script: str
+    form: NormalForm,
+    front: Netlist,
+    node: Ids,
+    absorbable: Bits,
+    expand_below: int,
+    k: int,
+    script: str,
 ) -> tuple[Netlist, Leaves]:
     """Encoder and network as LUTs, without those that only are a leaf each and leave an input of
-    a LUT free: the readout can take them in."""
-    network = map_luts(
-        replace(
-            front,
-            outputs=np.concatenate(
-                [node[~absorbable], _fanin(front, node[absorbable]).reshape(-1)]
-            ),
-        ),
-        k,
-        script=script,
-    )
+    a LUT free: the readout can take them in. `absorbable`: leaves that it is to take in as
+    functions of their `cuts`."""
+    absorbable = absorbable & (node >= front.first_gate)
+    cut = cuts(front, node[absorbable], expand_below, k - 1)
+    outputs = np.concatenate([node[~absorbable], cut.node[cut.used]])
+    network = map_luts(replace(front, outputs=outputs), k, script=script)
     own = np.zeros(len(node), np.int32)
     n_own = int((~absorbable).sum())
-    own[~absorbable], of_fanin = network.outputs[:n_own], network.outputs[n_own:]
+    own[~absorbable], of_cut = network.outputs[:n_own], network.outputs[n_own:]
     absorbed = absorbable | _lone_leaves(network, own, ~absorbable)
     lone = absorbed & ~absorbable
 
     fanin = np.zeros((len(node), k), np.int32)
-    fanin[absorbable, :2] = of_fanin.reshape(-1, 2)
+    used = np.zeros((len(node), k), np.bool_)
+    used[absorbable, :WIDEST] = cut.used
+    fanin[used] = of_cut
     fanin[lone] = network.fanin[own[lone] - network.first_gate]
-    count = np.where(absorbable, 2, (fanin > 1).sum(axis=1))
+    count = (fanin > 1).sum(axis=1)
+    count[absorbable] = cut.count
     table = np.zeros(len(node), np.uint64)
-    table[absorbable] = front.table[node[absorbable] - front.first_gate]
+    table[absorbable] = cut.table
     table[lone] = network.table[own[lone] - network.first_gate]
     rows = (np.uint64(1) << (np.uint64(1) << count.astype(np.uint64))) - np.uint64(1)
     table = np.where(absorbed & form.inverted, ~table, table) & rows

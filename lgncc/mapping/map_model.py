@@ -17,7 +17,7 @@ from lgncc.mapping.answer import FIRST_REAL, Argmax, as_node, map_argmax
 from lgncc.mapping.argmax import argmax_gates
 from lgncc.mapping.attempts import Attempt, attempts
 from lgncc.mapping.design import PARTS, MappedDesign, NormalForm
-from lgncc.mapping.front import front_gates, reordered
+from lgncc.mapping.front import front_gates, reordered, without_wires
 from lgncc.mapping.full_adders import sum_gates
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.normal_form import normal_form
@@ -42,7 +42,7 @@ def map_and_pin(
 ) -> tuple[MappedDesign, MappingOptions]:
     """The same, and the options that lead to it with nothing left to choose."""
     model = replace(model, netlist=to_two_input(model.netlist))
-    front, node = reordered(*front_gates(model), options.gate_order)
+    front, node = reordered(*without_wires(*front_gates(model)), options.gate_order)
     if model.readout.kind == "bits":
         gates = replace(front, outputs=node[model.netlist.outputs])
         mapped = [map_luts(gates, k, script=script) for script in options.scripts]
@@ -85,7 +85,6 @@ def _shallower(options: MappingOptions) -> MappingOptions:
 class _Candidate:
     """A whole design: the words, and what becomes of them where not they are asked for."""
 
-    options: MappingOptions
     attempt: Attempt
     argmax: Argmax | None
 
@@ -100,7 +99,7 @@ class _Candidate:
 
     def pinned(self, max_levels: int | None) -> MappingOptions:
         return replace(
-            self.options,
+            self.attempt.options,
             script=self.attempt.script,
             argmax_script=self.argmax.script if self.argmax else None,
             absorb=pack_terms(self.attempt.absorbable),
@@ -126,7 +125,7 @@ def _candidates(
             few = options.argmax_few
             known[constants] = [map_argmax(words, k, one, few) for one in options.argmax_scripts]
         for argmax in known.get(constants, [None]):
-            yield _Candidate(options, attempt, argmax)
+            yield _Candidate(attempt, argmax)
 
 
 def _choose(found: list[_Candidate], max_levels: int | None) -> _Candidate:

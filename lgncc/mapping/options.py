@@ -34,6 +34,8 @@ class MappingOptions:
         writes them, see there.
     gate_order: seed of the order in which ABC meets the gates; 0: as they come.
     extend_readers: gates of terms for which a node that they lack is built, to absorb them.
+    expand_below: gates of terms that a gate of inputs only has to be read by to be built for them;
+        where fewer read it, they read its inputs.
     leaf_orders: of each class, the seed of the order in which its leaves are grouped; 0, and for
         the classes left out: as they come.
     plain_every: bits of a column for one that stays plain. Fewer make deeper designs, each costs a
@@ -49,6 +51,7 @@ class MappingOptions:
     absorb: str | None = None
     gate_order: int = 0
     extend_readers: int = 2
+    expand_below: int = 0
     leaf_orders: tuple[int, ...] = ()
     plain_every: int = 16
     argmax_few: int = 3
@@ -57,6 +60,7 @@ class MappingOptions:
         lowest = {
             "gate_order": 0,
             "extend_readers": 1,
+            "expand_below": 0,
             "plain_every": 1,
             "argmax_few": 0,
         }

@@ -175,9 +175,9 @@ class Pool:
         return self.start if shape.plains % 2 == 0 else "bit"
 
     def _largest(self, count: int) -> Shape | None:
-        """As many signals as fit, up to a count."""
+        """As many signals as fit, up to a count; a plain bit alone is no cell."""
         for n in range(count, 0, -1):
-            for plains in range(min(n, len(self._plains)), -1, -1):
+            for plains in range(min(n, len(self._plains)) if n > 1 else 0, -1, -1):
                 found = self._of(plains, n - plains)
                 if found is not None:
                     return found

@@ -21,6 +21,7 @@ OPTIONS = st.builds(
     attempts=st.sampled_from((None, 1, 3)),
     gate_order=st.integers(0, 5),
     extend_readers=st.integers(1, 4),
+    expand_below=st.integers(0, 8),
     leaf_orders=st.lists(st.integers(0, 5), max_size=3).map(tuple),
     plain_every=st.integers(1, 64),
     argmax_few=st.integers(0, 9),
