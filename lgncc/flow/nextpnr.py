@@ -84,9 +84,9 @@ def place_and_route(
                     on_line=_watch(nextpnr, progress),
                 )
             except (_StalledError, ToolFailedError) as error:
-                failed = isinstance(error, ToolFailedError)
-                unplaced = failed and _UNPLACED in str(error)
-                if failed and router == "router2" and (not unplaced or attempt == seed + seeds - 1):
+                unplaced = isinstance(error, ToolFailedError) and _UNPLACED in str(error)
+                hopeless = not unplaced or attempt >= seed + seeds - 1
+                if isinstance(error, ToolFailedError) and router == "router2" and hopeless:
                     raise _explained(error, board, log_path) from error
                 last = log_path.rename(folder / f"seed{attempt}-{router}-{LOG}")
                 who = "the placer" if unplaced else router
