@@ -107,7 +107,7 @@ class FlashProgram(Component):
             memory.write.eq(Mux(write & ~done, column, 0)),
             self.word.eq(memory.out),
         ]
-        # Until `done` the last pair has long been folded in, and one more may have come.
+        # In the cycle of the last write the CRC is complete; after it, the reader may still send.
         loaded = Signal()
         with m.If(write & ~done):
             m.d.sync += loaded.eq(crc.crc == register(self._octets()))
