@@ -11,13 +11,11 @@ from recurrent_models import model_with_state, random_sequences
 
 from lgncc.boards import load_board
 from lgncc.dataset import Dataset
-from lgncc.emit.board import emit_core, emit_mapped_board
+from lgncc.emit.board import emit_core
 from lgncc.errors import DesignError
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.sequence import Sequencing
 from lgncc.hw.steps import StepReceiver
-from lgncc.mapping import map_model
-from lgncc.mapping.stages import plan_stages
 from lgncc.verify.rtl import check_board
 
 pytestmark = pytest.mark.slow
@@ -74,11 +72,3 @@ def test_a_board_that_states_no_state_is_refuted(folded, tmp_path):
     facts = json.loads((mutant / "design.json").read_text())
     (mutant / "design.json").write_text(json.dumps(facts | {"answers_last": False}))
     assert "identity: IDENT request: expected IDENT_REPLY" in refutation(mutant)
-
-
-def test_a_spatial_core_behind_the_link_passes(folded, tmp_path):
-    shutil.copytree(folded, tmp_path / "spatial")
-    mapped = map_model(MODEL)
-    design = emit_mapped_board(mapped, plan_stages(mapped.luts, 100), BOARD)
-    folder = write_build(tmp_path / "spatial", MODEL, design=design)
-    assert check_board(folder, None, silent).result == "tested"
