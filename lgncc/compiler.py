@@ -198,7 +198,7 @@ def _build(
     Raises DesignError of the last one tried where none is.
     """
 
-    def flow_of(lowered: Lowered, seeds: int = SEEDS) -> FlowResult:
+    def flow_of(lowered: Lowered, by_time: bool = False, seeds: int = SEEDS) -> FlowResult:
         return build(
             workspace,
             board,
@@ -206,6 +206,7 @@ def _build(
             lowered.parts,
             seed=options.seed,
             seeds=seeds,
+            by_time=by_time,
             progress=watch.notice,
         )
 

@@ -1,9 +1,9 @@
-"""Rounds of place and route: registers closer to each other where a clock was missed."""
+"""Rounds of place and route where a clock was missed: registers closer to each other."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from lgncc.boards import Board
 from lgncc.errors import DesignError
@@ -16,47 +16,69 @@ ROUNDS = 4
 
 @dataclass(frozen=True, eq=False)
 class Rounds:
-    """The last design that was placed and routed, and a line on each that missed its clock."""
+    """The design that was placed and routed in the end, and a line on each other one."""
 
     lowered: Lowered
     flow: FlowResult
     missed: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, eq=False)
+class _Built:
+    """by_time: the router took slow wires up again."""
+
+    lowered: Lowered
+    flow: FlowResult
+    by_time: bool = False
+
+    @property
+    def reached(self) -> float:
+        """Of the goal, by the clock that is the furthest from it."""
+        return min(clock.fmax_mhz / clock.target_mhz for clock in self.flow.timing)
+
+    def __str__(self) -> str:
+        slow = min(self.flow.timing, key=lambda clock: clock.fmax_mhz / clock.target_mhz)
+        what = ""
+        if self.lowered.stages is not None:
+            what = f"{self.lowered.stages.longest} LUT levels between registers: "
+        how = ", slow wires taken up again" * self.by_time
+        return f"{what}{slow.fmax_mhz:.1f} of {slow.target_mhz:.1f} MHz{how}"
+
+
 def until_met(
     lowered: Lowered,
     flow: FlowResult,
     board: Board,
-    flow_of: Callable[[Lowered], FlowResult],
+    flow_of: Callable[[Lowered, bool], FlowResult],
     notice: Callable[[str], None],
 ) -> Rounds:
     """Build what is planned by what nextpnr reported, until the clock is met or nothing is faster.
 
-    Where the design with more registers does not fit, or is slower, it is the one before.
+    There are more registers each time; where there can be no more, the router takes slow wires up
+    again. flow_of(design, by_time) builds. In the end it is the fastest of all.
     """
-    missed: list[str] = []
-    while not flow.met and len(missed) < ROUNDS - 1:
+    tried = [_Built(lowered, flow)]
+    failed = False
+    while not tried[-1].flow.met and len(tried) < ROUNDS and not failed:
         try:
-            closer = faster(lowered, board, flow.timing)
-            if closer is None or lowered.stages is None:
+            planned = _next(tried[-1], board)
+            if planned is None:
                 break
-            slow = min(flow.timing, key=lambda clock: clock.fmax_mhz / clock.target_mhz)
-            line = (
-                f"{lowered.stages.longest} LUT levels between registers: "
-                f"{slow.fmax_mhz:.1f} of {slow.target_mhz:.1f} MHz"
-            )
-            notice(f"{line}; more registers")
-            routed = flow_of(closer)
+            notice(f"{tried[-1]}; " + ("wires by their time" if planned[1] else "more registers"))
+            tried.append(_Built(planned[0], flow_of(*planned), planned[1]))
         except DesignError as error:
             notice(str(error).splitlines()[0])
-            break
-        missed.append(line)
-        if not routed.met and _reached(routed) <= _reached(flow):
-            # The folder holds what was built last.
-            return Rounds(lowered, flow_of(lowered), tuple(missed[:-1]))
-        lowered, flow = closer, routed
-    return Rounds(lowered, flow, tuple(missed))
+            failed = True
+    best = max(tried, key=lambda built: built.reached)
+    missed = tuple(str(built) for built in tried if built is not best)
+    if failed or best is not tried[-1]:  # the folder holds what was built last
+        best = replace(best, flow=flow_of(best.lowered, best.by_time))
+    return Rounds(best.lowered, best.flow, missed)
 
 
-def _reached(flow: FlowResult) -> float:
-    return min(clock.fmax_mhz / clock.target_mhz for clock in flow.timing)
+def _next(last: _Built, board: Board) -> tuple[Lowered, bool] | None:
+    """What is built after a miss, and whether by time; None if nothing is left."""
+    closer = faster(last.lowered, board, last.flow.timing)
+    if closer is not None:
+        return closer, False
+    return None if last.by_time else (last.lowered, True)

@@ -34,12 +34,14 @@ def build(
     seed: int = 1,
     seeds: int = nextpnr.SEEDS,
     target_mhz: float | None = None,
+    by_time: bool = False,
     progress: Notice | None = None,
 ) -> FlowResult:
     """Run the three steps; `prefixes` as in `nextpnr.breakdown`.
 
     `target_mhz` replaces the design's clock as the goal; `seed` is where routing starts to try,
-    `seeds` how many it tries.
+    `seeds` how many it tries. by_time: the router takes slow wires up again, which takes it about
+    three times as long and gains a tenth.
     Raises DesignError if the design does not fit or cannot be routed.
     """
     family = family_of(board)
@@ -56,6 +58,7 @@ def build(
         seed=seed,
         seeds=seeds,
         target_mhz=target_mhz or design.clock_hz / 1e6,
+        by_time=by_time,
         progress=progress,
     )
     packing = pack(workspace, packer, board, routing.folder / family.routed, progress=progress)
@@ -146,11 +149,13 @@ def place_and_route(
     seed: int,
     seeds: int = nextpnr.SEEDS,
     target_mhz: float,
+    by_time: bool = False,
     progress: Notice | None = None,
 ) -> StepResult:
     """Step "place-and-route": `family.routed`, `report.json`, `placed.json`, `nextpnr.log`."""
     family = family_of(board)
     args = [*family.route(board).split(), "--freq", f"{target_mhz:g}"]
+    args += ["--tmg-ripup"] * by_time
 
     def run(folder: Path) -> None:
         nextpnr.place_and_route(
