@@ -16,6 +16,7 @@ from lgncc.mapping import MappingOptions
 from lgncc.search.features import Features, distance
 
 NEAREST = 4
+LEAST_SPREAD = 0.1  # of a feature that hardly differs in the table: chance must not decide
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,8 @@ def nearest(table: Sequence[Recipe], features: Features, count: int = NEAREST) -
     if not table:
         return []
     values = np.array([[one.features[name] for name in features] for one in table])
-    spread = values.std(axis=0)
-    scale = {name: s for name, s in zip(features, spread.tolist(), strict=True) if s > 0}
+    spread = np.maximum(values.std(axis=0), LEAST_SPREAD)
+    scale = dict(zip(features, spread.tolist(), strict=True))
     ranked = sorted(table, key=lambda one: distance(one.features, features, scale))
     distinct: dict[MappingOptions, Recipe] = {}
     for one in ranked:

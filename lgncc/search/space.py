@@ -139,9 +139,11 @@ class Space:
         return None if self._terms is None else pack_terms(chosen)
 
 
-def transferable(options: MappingOptions) -> MappingOptions:
-    """The knobs alone, at whatever they are: the rest means something for one network only."""
-    return MappingOptions(**{name: getattr(options, name) for name in KNOBS})
+def transferable(options: MappingOptions, first: MappingOptions) -> MappingOptions:
+    """The knobs that are not as in -O2's design, `first`, of the same network: all else means
+    something for that network only."""
+    changed = {name: getattr(options, name) for name in KNOBS}
+    return MappingOptions(**{n: v for n, v in changed.items() if v != getattr(first, n)})
 
 
 def _any(values: Sequence[Any], rng: np.random.Generator) -> Any:
