@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import islice, zip_longest
+from itertools import islice
 
 import numpy as np
 
@@ -47,9 +48,18 @@ def attempts(
 ) -> Iterator[Attempt]:
     """As many as the options say. terms: the node of `front` of each term."""
     ways = [_of_script(form, front, terms, k, script, options) for script in options.scripts]
-    in_turn = (one for round_ in zip_longest(*ways) for one in round_ if one is not None)
     enough = max(1, WORTH_GATES // max(front.n_gates, 1))
-    return islice(in_turn, options.attempts or enough)
+    return islice(_in_turn(deque(ways)), options.attempts or enough)
+
+
+def _in_turn(ways: deque[Iterator[Attempt]]) -> Iterator[Attempt]:
+    """One of each, and again, none made before it is asked for."""
+    while ways:
+        way = ways.popleft()
+        for one in way:
+            yield one
+            ways.append(way)
+            break
 
 
 def _of_script(
