@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from builds import write_build
 from lgncc.architectures import Planner
 from lgncc.boards import load_board
 from lgncc.dataset import load_data
+from lgncc.errors import DesignError
 from lgncc.frontends import load
 from lgncc.models import __path__ as models_path
 from lgncc.passes.pipeline import choose_pipeline, optimize
@@ -19,6 +21,7 @@ from lgncc.verify.rtl import check_core
 pytestmark = pytest.mark.slow
 MODELS = Path(models_path[0])
 BOARD = load_board("icebreaker")
+TIME = r"rtl: refuted: back to back: (i__ready|o__valid).* is [01] .*the design states"
 
 
 @pytest.fixture(scope="module")
@@ -54,3 +57,15 @@ def test_the_digits_test_set_is_answered_right_at_the_stated_cycles(
         "360 samples of digits-test.npz + 256 random, stalls, resets; latency "
         f"{design.core.latency_cycles} cycles, interval {design.core.initiation_interval}"
     )
+
+
+@pytest.mark.parametrize("fact", ["start_cycles", "load_cycles", "run_cycles", "lanes"])
+def test_a_batch_that_keeps_another_time_than_stated_is_refuted(digits, folder, fact):
+    model, planner = digits
+    design = built_as(planner, "folded", 4)
+    write_build(folder, model, built=planner.model, design=design)
+    facts = json.loads((folder / "design.json").read_text())
+    facts["batch"][fact] += 1
+    (folder / "design.json").write_text(json.dumps(facts))
+    with pytest.raises(DesignError, match=TIME):
+        check_core(folder, None, lambda _: None)
