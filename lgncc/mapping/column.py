@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
-from lgncc.mapping.cells import Start, cell, fits
+from lgncc.mapping.cells import cell, fits
+from lgncc.mapping.layout import Start
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.packing import Packing

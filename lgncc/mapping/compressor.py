@@ -8,9 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from lgncc.arrays import Bits, Ids, Integers, Tables
-from lgncc.mapping.cells import Start, exclusive_or
+from lgncc.mapping.cells import exclusive_or
 from lgncc.mapping.column import Column
 from lgncc.mapping.design import NormalForm
+from lgncc.mapping.layout import Start
 from lgncc.mapping.ledger import Ledger
 from lgncc.mapping.luts import LutWriter
 from lgncc.mapping.options import MappingOptions

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from itertools import product
 from typing import NamedTuple
 
-from lgncc.mapping.cells import Start, fits
+from lgncc.mapping.cells import fits
+from lgncc.mapping.layout import Start
 from lgncc.mapping.signals import Pair, Piece, Plain, Signal, Taken
 
 PIECES_A_CHAIN = 4
