@@ -105,7 +105,7 @@ def measure(gates: int) -> list[dict[str, float | str]]:
     return rows
 
 
-SAMPLE_S = 0.05
+SAMPLE_S = 0.25
 
 
 def tree_bytes(root: int) -> int:
