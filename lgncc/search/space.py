@@ -28,6 +28,7 @@ KNOBS: dict[str, tuple[Any, ...]] = {
     "script": SCRIPTS,
     "argmax_script": SCRIPTS,
     "extend_readers": (1, 2, 3, 4, 6),
+    "expand_below": (0, 2, 3, 4, 6),
     "plain_every": (8, 12, 16, 20, 24, 32, 64),
     "argmax_few": (0, 2, 3, 5),
 }

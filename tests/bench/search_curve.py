@@ -118,7 +118,7 @@ def main():
     rows = []
     for name in arguments.networks:
         rows += measure(name, arguments.budget, arguments.seed)
-    write(rows, arguments.budget, arguments.out, arguments.json)
+        write(rows, arguments.budget, arguments.out, arguments.json)
 
 
 if __name__ == "__main__":
