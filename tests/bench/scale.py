@@ -138,7 +138,8 @@ def plot(rows: list[dict[str, float | str]], path: Path) -> None:
     gates = [float(row["gates"]) for row in by_level["-O2"]]
     for axes, key, unit in ((panels[0], "all", "CPU seconds"), (panels[2], "peak MB", "peak MB")):
         for level, mine in by_level.items():
-            axes.loglog(gates, [row[key] for row in mine], "o-", label=f"{level} and its proof")
+            own = [row["gates"] for row in mine]
+            axes.loglog(own, [row[key] for row in mine], "o-", label=f"{level} and its proof")
         last = float(by_level["-O2"][-1][key])
         axes.loglog(gates, [last * g / gates[-1] for g in gates], ":", label="in proportion")
         axes.set_ylabel(unit)
