@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import cli
 import numpy as np
 import pytest
 from builds import small_model
@@ -94,3 +95,15 @@ def test_another_bitstream_fails_and_is_not_skipped(suite, simulated):
 def test_the_plugin_loads_without_numpy(suite):
     suite.makepyfile("import sys\n\ndef test_light():\n    assert 'numpy' not in sys.modules\n")
     run(suite).assert_outcomes(passed=1)
+
+
+@pytest.mark.slow
+def test_sequences_are_checked_like_samples(pytester, simulated):
+    pytester.makepyfile(SUITE)
+    with np.load(cli.PARITY_TEST) as data:
+        np.save(pytester.path / "samples.npy", data["x"][:2, :30])
+    folder = simulated["parity"]
+    with running(folder) as board:
+        run(pytester, f"--lgncc-board={folder}", f"--lgncc-port={board.port}").assert_outcomes(
+            passed=3
+        )

@@ -11,6 +11,7 @@ import cli
 import numpy as np
 import pytest
 
+from lgncc.errors import InputError
 from lgncc.frontends import load
 from lgncc.golden import predict
 from lgncc.host.board import open_board
@@ -96,3 +97,18 @@ def test_run_counts_sequences_and_steps(simulated, parity, tmp_path):
     assert rows[51] == ["1", "0", str(y[1, 0])]
     assert [int(row[2]) for row in rows[1:]] == y.reshape(-1).tolist()
     np.testing.assert_array_equal(np.load(tmp_path / "p.npz")["classes"], y)
+
+
+def test_samples_are_no_sequences_and_digits_have_none(simulated, parity):
+    with (
+        running(simulated["parity"]) as board,
+        open_board(simulated["parity"], board.port) as connected,
+        pytest.raises(InputError, match=r"x has shape \(1000, 2\); the model has state and takes"),
+    ):
+        connected.answer(parity[0][0])
+    with (
+        running(simulated["right"]) as board,
+        open_board(simulated["right"], board.port) as connected,
+        pytest.raises(InputError, match="the network has no state, so no sequences"),
+    ):
+        connected.sequence()
