@@ -46,7 +46,7 @@ class Estimate:
 
     def __str__(self) -> str:
         if self.obstacle:
-            return f"{self.architecture}: {self.obstacle}"
+            return f"{self.architecture}: {self.obstacle.removeprefix(f'{self.architecture}: ')}"
         return (
             f"{self.architecture}: about {self.cells:,} logic cells, "
             f"{self.interval:,} cycle{'s' * (self.interval > 1)} a sample"
