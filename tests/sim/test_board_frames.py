@@ -44,9 +44,7 @@ def test_both_encoders_agree(kind, seq, payload, before):
     assert ours == encode(Frame(kind, seq, payload), crc32(before))
 
 
-@given(
-    st.binary(min_size=1, max_size=30), st.integers(1, 0xBF), st.sampled_from([1, *range(4, 8)])
-)
+@given(st.binary(min_size=1, max_size=30), st.integers(1, 0xBF), st.sampled_from([1, *range(4, 8)]))
 def test_no_damaged_frame_is_a_good_request(payload, seq, kind):
     faults = board_frames.faults(payload, seq, crc32(BUILD_ID), kind)
     assert len({fault.name for fault in faults}) == len(faults) == 21
