@@ -16,7 +16,7 @@ from networks import network
 from peer_circuits import torchlogix_circuit, write_circuit
 from synthesis import place, synthesize
 
-from lgncc.emit.core import core_verilog
+from lgncc.emit.core import component_verilog
 from lgncc.emit.families import FAMILIES
 from lgncc.emit.luts import luts_verilog
 from lgncc.encoder import Encoder
@@ -123,7 +123,8 @@ def spatial(model, limit_s):
 def serial(model, limit_s):
     """The class-serial core, stream interface and control included."""
     core = serial_core(model)
-    cells = synthesize(core_verilog(core, "top"), "top", limit_s)
+    luts = core.cells_verilog("ice40")
+    cells = synthesize(component_verilog(core, "top"), "top", limit_s, luts=luts)
     return {
         "LUT4": cells.luts,
         "carries": cells.carries,
@@ -153,8 +154,9 @@ def placed_spatial(model, limit_s, *, device):
 
 
 def placed_serial(model, limit_s, *, device):
-    verilog = core_verilog(serial_core(model), "top") + _shell(model, STREAMING)
-    return _placed(model, device, limit_s, verilog)
+    core = serial_core(model)
+    verilog = component_verilog(core, "top") + _shell(model, STREAMING)
+    return _placed(model, device, limit_s, verilog, luts=core.cells_verilog("ice40"))
 
 
 def _placed(model, device, limit_s, verilog, luts=""):

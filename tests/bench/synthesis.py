@@ -29,11 +29,21 @@ class Cells:
     registers: int
 
 
-def synthesize(verilog, top, limit_s):
-    """Cells of `synth_ice40` at its defaults. Raises LateError."""
-    with tempfile.TemporaryDirectory() as folder:
-        yosys(verilog, f"synth_ice40 -top {top}; {STAT}", Path(folder), limit_s)
-        return _cells(Path(folder))
+def synthesize(verilog, top, limit_s, *, luts=""):
+    """Cells of `synth_ice40` at its defaults. `luts`: modules of iCE40 cells, left alone. Raises
+    LateError."""
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        yosys(verilog, f"{_script(top, luts, folder)}; {STAT}", folder, limit_s)
+        return _cells(folder)
+
+
+def _script(top, luts, folder):
+    if not luts:
+        return f"synth_ice40 -top {top}"
+    (folder / "luts.v").write_text(luts)
+    kept = "read_verilog -overwrite luts.v; flatten; opt_clean"
+    return f"read_verilog -lib luts.v; synth_ice40 -top {top}; {kept}"
 
 
 def logic_of(verilog, top, limit_s=600):
@@ -53,17 +63,13 @@ class Placed:
 
 
 def place(verilog, top, device, limit_s, *, luts=""):
-    """Synthesis, then nextpnr; `limit_s` for each. `luts`: modules of iCE40 cells, left alone.
+    """Synthesis, then nextpnr; `limit_s` for each. `luts` as of `synthesize`.
 
     Raises LateError where synthesis is late; what is not routed in time has no frequency.
     """
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        (folder / "luts.v").write_text(luts)
-        script = f"synth_ice40 -top {top}; read_verilog -overwrite luts.v; flatten; opt_clean"
-        first = "read_verilog -lib luts.v; " if luts else ""
-        script = script if luts else f"synth_ice40 -top {top}"
-        yosys(verilog, f"{first}{script}; write_json top.json", folder, limit_s)
+        yosys(verilog, f"{_script(top, luts, folder)}; write_json top.json", folder, limit_s)
         arguments = f"--{device} --package {PARTS[device][0]} --json top.json --freq 12 --seed 1"
         arguments += " --router router2 --timing-allow-fail --report report.json"
         log = folder / "nextpnr.log"
