@@ -92,6 +92,8 @@ class Planner:
         after the others."""
         wanted = ARCHITECTURES if only is None else (only,)
         found = [estimate for name in wanted for estimate in self._estimate(name, board, goal)]
+        if only == "pipelined" and not found:
+            found = [self._halved(board)]
         if only is not None:
             found = [replace(e, obstacle="") if e.tight else e for e in found]
         return sorted(found, key=lambda e: (bool(e.obstacle), e.tight, *e.rank(goal)))
@@ -183,6 +185,16 @@ class Planner:
         if stages.ranks == 1:
             return []
         return [self._of_stages("pipelined", luts, stages, form, board)]
+
+    def _halved(self, board: Board) -> Estimate:
+        """A pipeline of what a single cycle has time for."""
+        form = self.form("pipelined", board)
+        luts = self.mapped(form).luts
+        if luts.depth < 2:
+            nothing = "one LUT level at most: there is nothing to cut"
+            return Estimate("pipelined", 0, 0, 0, 0, obstacle=nothing)
+        stages = plan_stages(luts, -(-luts.depth // 2))
+        return self._of_stages("pipelined", luts, stages, form, board)
 
     def _of_stages(
         self, name: Architecture, luts: Netlist, stages: Stages, form: Form, board: Board

@@ -17,6 +17,7 @@ from lgncc.boards import list_boards, load_board
 from lgncc.compiler import Options, compile_model
 from lgncc.errors import DesignError
 from lgncc.estimate import FULL, fitting
+from lgncc.model import Readout
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import load_model, save_model
 
@@ -81,6 +82,26 @@ def test_what_wires_may_not_reach_is_built_only_where_it_is_asked_for(serial_cel
     assert last.tight
     (none,) = serial_cells(5_300).estimates(board, "latency", "class-serial")
     assert none.obstacle == "needs about 5,301 of 5,280 logic cells"
+
+
+def test_a_pipeline_that_is_asked_for_is_built_where_one_cycle_would_do():
+    board = load_board("icebreaker")
+    planner = Planner(builds.small_model("class"))
+    names = [estimate.architecture for estimate in planner.estimates(board, "throughput")]
+    assert "spatial" in names
+    assert "pipelined" not in names
+    (asked,) = planner.estimates(board, "throughput", "pipelined")
+    assert (asked.obstacle, asked.interval) == ("", 1)
+    lowered = planner.lower(asked, board)
+    assert lowered.architecture == "pipelined"
+    assert lowered.stages.ranks >= 2
+
+
+def test_where_no_register_can_stand_between_the_pipeline_says_so():
+    model = builds.deep_model(layers=1, width=8)
+    model = replace(model, readout=Readout.bits())
+    (asked,) = Planner(model).estimates(load_board("icebreaker"), "latency", "pipelined")
+    assert "one LUT level at most" in asked.obstacle
 
 
 def test_where_nothing_fits_the_error_names_what_would(tmp_path):
