@@ -21,7 +21,7 @@ from lgncc.hw.sequence import Answering, Sequencing
 from lgncc.mapping.design import PARTS, MappedDesign
 from lgncc.mapping.program import Program
 from lgncc.mapping.serial import SerialDesign
-from lgncc.mapping.stages import Stages, plan_stages
+from lgncc.mapping.stages import Stages, plan_stages, with_relays
 from lgncc.model import LogicModel
 from lgncc.passes.unread import without_unread
 
@@ -79,11 +79,18 @@ def lower_luts(
     max_levels: int | None = None,
     form: Form | None = None,
     answering: Answering = "each-step",
+    relayed: bool = False,
 ) -> Lowered:
     """The core of LUTs, with at most `max_levels` between two registers, or as many as the
-    board's clock allows. Raises DesignError where they are too many."""
+    board's clock allows. relayed: the network's wires have cycles of their own. Raises DesignError
+    where they are too many."""
     luts = mapped.luts
     stages = plan_stages(luts, max_levels or affordable_levels(board))
+    if relayed:
+        # Wires of a network go anywhere; those behind the readout's first LUTs are short.
+        is_network = mapped.part < PARTS.index("readout")
+        highest = luts.level[luts.first_gate :][is_network].max(initial=0)
+        stages = with_relays(luts, stages, int(highest))
     used = {board.flip_flops: stages.registers, board.logic_cells: luts.n_gates}
     if board.flip_flops == board.logic_cells:
         used = {board.logic_cells: luts.n_gates + stages.extra_cells}
@@ -151,9 +158,13 @@ def affordable_levels(board: Board) -> int:
 
 def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowered | None:
     """The same with so many more registers that what missed its target by this much would meet
-    it; None where there is nothing to cut."""
-    if lowered.mapped is None or lowered.stages is None or lowered.stages.longest == 1:
+    it; None where there is nothing to cut. Wires come last: they are all that one level leaves."""
+    if lowered.mapped is None or lowered.stages is None:
         return None
+    if lowered.stages.longest <= 1:
+        if lowered.stages.relays:
+            return None
+        return lower_luts(lowered.mapped, board, 1, lowered.form, lowered.answering, relayed=True)
     slowest = min(timing, key=lambda clock: clock.fmax_mhz / clock.target_mhz)
     # What of the cycle was reached and what it may be is left for LUTs.
     reached, allowed = (

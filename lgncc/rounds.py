@@ -40,7 +40,9 @@ class _Built:
         slow = min(self.flow.timing, key=lambda clock: clock.fmax_mhz / clock.target_mhz)
         what = ""
         if self.lowered.stages is not None:
-            what = f"{self.lowered.stages.longest} LUT levels between registers: "
+            stages = self.lowered.stages
+            wires = f" and {stages.relays} ranks for wires" * bool(stages.relays)
+            what = f"{stages.longest} LUT levels between registers{wires}: "
         how = ", slow wires taken up again" * self.by_time
         return f"{what}{slow.fmax_mhz:.1f} of {slow.target_mhz:.1f} MHz{how}"
 
@@ -54,8 +56,8 @@ def until_met(
 ) -> Rounds:
     """Build what is planned by what nextpnr reported, until the clock is met or nothing is faster.
 
-    There are more registers each time; where there can be no more, the router takes slow wires up
-    again. flow_of(design, by_time) builds. In the end it is the fastest of all.
+    There are more registers each time, at last for the wires alone, and then the router takes slow
+    ones up again. flow_of(design, by_time) builds. In the end it is the fastest of all.
     """
     tried = [_Built(lowered, flow)]
     failed = False
@@ -78,7 +80,12 @@ def until_met(
 
 def _next(last: _Built, board: Board) -> tuple[Lowered, bool] | None:
     """What is built after a miss, and whether by time; None if nothing is left."""
-    closer = faster(last.lowered, board, last.flow.timing)
+    try:
+        closer = faster(last.lowered, board, last.flow.timing)
+    except DesignError:  # no room for ranks that only wires need
+        if last.lowered.stages is None or last.lowered.stages.longest > 1:
+            raise
+        closer = None
     if closer is not None:
-        return closer, False
+        return closer, closer.stages is not None and closer.stages.relays > 0
     return None if last.by_time else (last.lowered, True)

@@ -12,6 +12,7 @@ from lgncc.boards import load_board
 from lgncc.errors import DesignError
 from lgncc.flow.result import Timing
 from lgncc.lowering import affordable_levels, faster, lower_gates, lower_luts
+from lgncc.mapping.design import PARTS
 from lgncc.mapping.map_model import map_model
 
 BOARD = load_board("icebreaker")
@@ -43,8 +44,20 @@ def test_a_missed_clock_gets_registers_closer_by_as_much_as_it_was_missed(mapped
     assert barely.stages.longest < depth
 
 
-def test_where_there_is_nothing_to_cut_there_is_no_second_round(mapped):
-    assert faster(lower_luts(mapped, BOARD, 1), BOARD, missed(6.0)) is None
+def test_behind_single_levels_only_the_wires_of_the_network_get_ranks(mapped):
+    single = lower_luts(mapped, BOARD, 1)
+    relayed = faster(single, BOARD, missed(6.0))
+    level = mapped.luts.level[mapped.luts.first_gate :]
+    highest = max(level[mapped.part < PARTS.index("readout")])
+    assert highest < mapped.luts.depth
+    twice = [cut for cut in range(mapped.luts.depth + 1) if relayed.stages.cuts.count(cut) == 2]
+    assert twice == list(range(1, highest + 1))
+    assert relayed.stages.ranks == single.stages.ranks + highest + 1  # and one behind the inputs
+
+
+def test_where_there_is_nothing_to_cut_there_is_no_further_round(mapped):
+    relayed = lower_luts(mapped, BOARD, 1, relayed=True)
+    assert faster(relayed, BOARD, missed(6.0)) is None
     assert faster(lower_gates(builds.small_model("class"), BOARD), BOARD, missed(6.0)) is None
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import builds
@@ -69,13 +70,27 @@ def test_registers_come_closer_until_the_clock_is_met_and_the_report_says_so(fir
     assert len(found.missed) == len(built) - 1
 
 
-def test_where_no_registers_can_be_added_the_router_takes_slow_wires_up_again(first):
+def test_where_single_levels_miss_wires_get_ranks_and_the_router_takes_slow_ones_up_again(first):
     single = lower_luts(first.mapped, BOARD, 1)
     found, built = rounds(single, lambda levels, by_time: 37.0 if by_time else 33.0)
     assert built == [(1, False), (1, True)]
-    assert (found.lowered, found.flow.met) == (single, True)
+    assert found.flow.met
+    assert found.lowered.stages.relays > single.stages.relays == 0
+    assert found.missed == ("1 LUT levels between registers: 33.0 of 36.0 MHz",)
+    found, _ = rounds(single, lambda levels, by_time: 33.5 if by_time else 33.0)
+    assert (found.flow.met, found.lowered.stages.relays > 0) == (False, True)
     found, built = rounds(single, lambda levels, by_time: 32.0 if by_time else 33.0)
     assert (built[-1], found.flow.fmax_mhz) == ((1, False), 33.0)
+
+
+def test_where_ranks_for_wires_do_not_fit_the_router_takes_slow_ones_up_again(first):
+    single = lower_luts(first.mapped, BOARD, 1)
+    cells = single.mapped.luts.n_gates + single.stages.extra_cells
+    full = replace(BOARD, capacity={**BOARD.capacity, BOARD.logic_cells: cells})
+    found = until_met(
+        single, Flow(33.0), full, lambda lowered, by_time: Flow(37.0 if by_time else 33.0), silent
+    )
+    assert (found.lowered, found.flow.met) == (single, True)
 
 
 def test_rounds_end(first):

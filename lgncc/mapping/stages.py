@@ -28,7 +28,8 @@ class Stages:
     cuts: the level behind which each rank stands, ascending; the last is at the outputs.
     stage: int32 (n_nodes,). hold: int32 (n_nodes,), registers in a row behind each node, so that
     a reader `d` stages later reads the d-th of them. extra_cells: of all `registers`, those that
-    share no cell with a LUT. loop: the stage in which all next states are taken.
+    share no cell with a LUT. loop: the stage in which all next states are taken. A level that is in
+    `cuts` twice has two registers in a row, with nothing but wires between them.
     """
 
     cuts: tuple[int, ...]
@@ -49,6 +50,11 @@ class Stages:
     def longest(self) -> int:
         """The most LUTs between two registers."""
         return int(np.diff(self.cuts, prepend=0).max())
+
+    @property
+    def relays(self) -> int:
+        """Ranks with no LUT between them and the one before, or the inputs."""
+        return int((np.diff(self.cuts, prepend=0) == 0).sum())
 
     def taken(self, luts: Netlist) -> Ids:
         """int32 (roots,): the stage in which each output and each next state is read."""
@@ -75,9 +81,17 @@ def plan_stages(luts: Netlist, max_levels: int) -> Stages:
     return with_cuts(luts, _cheapest(_costs(luts), max_levels, allowed))
 
 
+def with_relays(luts: Netlist, stages: Stages, highest: int) -> Stages:
+    """The same with a rank more behind the inputs and each cut up to the level `highest`, for the
+    wires there to have a cycle of their own. The loop of the state gets none."""
+    again = [cut for cut in {0, *stages.cuts} if _loop_level(luts) <= cut <= highest]
+    return with_cuts(luts, tuple(sorted([*stages.cuts, *again])))
+
+
 def with_cuts(luts: Netlist, cuts: tuple[int, ...]) -> Stages:
-    """Ranks behind these levels; the last one must be the depth of the netlist."""
-    if not cuts or list(cuts) != sorted(set(cuts)) or cuts[-1] != luts.depth:
+    """Ranks behind these levels, two where a level is named twice; the last one must be the depth
+    of the netlist."""
+    if not cuts or list(cuts) != sorted(cuts) or cuts[0] < 0 or cuts[-1] != luts.depth:
         raise ValueError(f"with_cuts: {cuts} must ascend to the depth, {luts.depth}")
     # A node at level L has passed the ranks behind lower levels.
     stage = np.searchsorted(cuts, luts.level, side="left").astype(np.int32)

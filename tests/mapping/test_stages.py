@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 from strategies import netlists
 
-from lgncc.mapping.stages import plan_stages, with_cuts
+from lgncc.mapping.stages import plan_stages, with_cuts, with_relays
 from lgncc.netlist import Netlist
 from lgncc.passes.dead import RemoveDead
 
@@ -78,7 +78,10 @@ def test_no_legal_choice_of_cuts_costs_fewer_cells(netlist, max_levels):
 def test_every_reader_finds_what_it_reads_behind_as_many_registers_as_there_are(netlist, data):
     cuts = data.draw(st.sampled_from(list(all_cuts(min(netlist.depth, 6)))))
     assume(cuts[-1] == netlist.depth)
+    twice = data.draw(st.lists(st.sampled_from(cuts), unique=True))
+    cuts = tuple(sorted([*cuts, *twice]))
     stages = with_cuts(netlist, cuts)
+    assert (stages.registers, stages.extra_cells) == count(netlist, cuts)
     for own, fanin in enumerate(netlist.fanin.tolist(), start=netlist.first_gate):
         for node in (f for f in fanin if f > 1):
             assert 0 <= stages.stage[own] - stages.stage[node] <= stages.hold[node]
@@ -124,7 +127,24 @@ def test_state_has_as_few_ranks_in_its_loop_as_the_levels_allow():
     ]
 
 
+def test_wires_get_ranks_of_their_own_behind_the_inputs_and_the_lower_cuts():
+    plain = plan_stages(chain(4), 1)
+    relayed = with_relays(chain(4), plain, 2)
+    assert relayed.cuts == (0, 1, 1, 2, 2, 3, 4)
+    assert (plain.relays, relayed.relays, relayed.longest) == (0, 3, 1)
+    # input 0 and both LUTs below wait one cycle more, and input 1 three, as it is read up to LUT 3
+    assert relayed.registers == plain.registers + 1 + 1 + 1 + 3
+
+
+def test_the_loop_of_a_state_gets_no_rank_for_wires():
+    loop = chain(5, next_state=[8], reset=[False])  # the next state is at level 4
+    plain = plan_stages(loop, 1)
+    relayed = with_relays(loop, plain, 5)
+    assert relayed.cuts == (1, 2, 3, 4, 4, 5, 5)
+    assert (relayed.loop, plain.loop) == (3, 3)
+
+
 def test_cuts_that_cannot_be_are_refused():
-    for cuts in ((), (2,), (3, 2), (2, 2, 3), (4,)):
+    for cuts in ((), (2,), (3, 2), (2, 2, 1, 3), (-1, 3), (4,)):
         with pytest.raises(ValueError, match="must ascend"):
             with_cuts(chain(3), cuts)

@@ -15,7 +15,7 @@ from lgncc.encoder import Encoder
 from lgncc.errors import InputError
 from lgncc.golden import Simulator
 from lgncc.mapping.design import MappedDesign
-from lgncc.mapping.stages import plan_stages
+from lgncc.mapping.stages import plan_stages, with_relays
 from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.verify.hdl import check_hdl
@@ -48,6 +48,36 @@ def test_the_text_is_read_back_and_proved(written):
     rung = check_hdl(design, path, stages.ranks)
     assert (rung.rung, rung.result) == ("hdl", "proved")
     assert f"registers in {stages.ranks} ranks, one clock" in rung.detail
+
+
+@pytest.fixture
+def relayed():
+    """A design whose every LUT has a cycle of its own, and so have the wires between."""
+    design = map_plainly(small_model(), np.random.default_rng(0))
+    luts = design.luts
+    stages = with_relays(luts, plan_stages(luts, 1), luts.depth)
+    assert stages.ranks == 2 * luts.depth + 1
+    return design, stages
+
+
+def test_ranks_for_wires_are_read_back_and_counted(relayed, tmp_path):
+    design, stages = relayed
+    path = tmp_path / "core.v"
+    path.write_text(luts_verilog(design.luts, stages, "lgncc_luts", enable=False))
+    rung = check_hdl(design, path, stages.ranks)
+    assert (rung.rung, rung.result) == ("hdl", "proved")
+    assert f"registers in {2 * design.luts.depth + 1} ranks, one clock" in rung.detail
+
+
+def test_a_missing_register_for_wires_is_refuted(relayed, tmp_path):
+    design, stages = relayed
+    path = tmp_path / "core.v"
+    text = luts_verilog(design.luts, stages, "lgncc_luts", enable=False)
+    text, count = re.subn(r"(      n(\d+)_2 <=) n\2_1;", r"\1 n\2;", text, count=1)
+    assert count == 1
+    path.write_text(text)
+    with pytest.raises(RefutedError, match="structure: refuted: "):
+        check_hdl(design, path, stages.ranks)
 
 
 @pytest.mark.parametrize("k", [4, 6])

@@ -16,7 +16,7 @@ from lgncc.emit.families import FAMILIES
 from lgncc.emit.luts import luts_verilog
 from lgncc.errors import InputError
 from lgncc.golden import Simulator
-from lgncc.mapping.stages import plan_stages
+from lgncc.mapping.stages import plan_stages, with_relays
 from lgncc.verify.lemma import RefutedError
 from lgncc.verify.synthesized import check_synthesized
 
@@ -91,6 +91,15 @@ def test_the_cells_of_every_family_are_read_and_proved(built):
     assert (rung.rung, rung.result) == ("synthesis", "proved")
     assert f"registers in {built[1].ranks} ranks, one clock" in rung.detail
     assert "2 bits of answer and state are those of the mapped LUTs" in rung.detail
+
+
+def test_ranks_for_wires_are_proved_in_a_synthesized_netlist(tmp_path):
+    design = narrow_design()
+    stages = with_relays(design.luts, plan_stages(design.luts, 1), design.luts.depth)
+    path = synthesize(tmp_path, design, stages, "ecp5", enable=False)
+    rung = check_synthesized(design, path, stages.ranks, instance="core")
+    assert (rung.rung, rung.result) == ("synthesis", "proved")
+    assert f"registers in {2 * design.luts.depth + 1} ranks, one clock" in rung.detail
 
 
 def registers(cells):
