@@ -121,7 +121,9 @@ class Scoreboard:
             if not design.answers_last or self.inputs[index] >> design.in_width - 1:
                 self.inside.append((index, self.now))
             self.may_accept_at.popleft()
-            self.may_accept_at.append(self.now + (design.step_cycles or design.initiation_interval))
+            # With state a vector waits for the one before it in its sequence, else for any.
+            wait = design.step_cycles if design.has_state else design.initiation_interval
+            self.may_accept_at.append(self.now + (wait or design.initiation_interval))
         self.now += capacity is not None or not stalled
         return accepted
 

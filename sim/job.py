@@ -48,8 +48,7 @@ class Design:
     """Whether only vectors with the flag `last` are answered."""
     sequences: int = 1
     step_cycles: int | None = None
-    """From a vector to the next one of its sequence, of which so many take turns; the initiation
-    interval without state."""
+    """With state: from a vector to the next one of its sequence, of which so many take turns."""
     capacity: int | None = None
     """Vectors inside beyond which the core accepts none; None: a stall at `o` holds everything."""
     batch: Batch | None = None

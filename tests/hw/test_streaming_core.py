@@ -83,8 +83,8 @@ FAULTS = {
         r"i__ready is 0 with 8 of 16 vectors inside",
     ),
     "an answer that is taken for valid a cycle early": (
-        r"(module lgncc_core\(.*?\.w_en\()valid\[11\]",
-        r"\g<1>valid[10]",
+        r"(module lgncc_core\(.*?\.w_en\()accepted\[11\]",
+        r"\g<1>accepted[10]",
         r"answered 13 cycles after it was accepted, the design states a latency of 14",
     ),
 }
