@@ -173,7 +173,7 @@ class Planner:
         luts = self.mapped(form).luts
         stages = plan_stages(luts, max(luts.depth, 1))
         estimate = self._of_stages("spatial", luts, stages, form, board)
-        if stages.longest > affordable_levels(board):
+        if stages.longest > affordable_levels(board, luts.n_gates):
             slow = f"{stages.longest} LUT levels in one cycle are too slow for the clock"
             return [Estimate("spatial", estimate.setting, estimate.cells, 0, 0, obstacle=slow)]
         return [estimate]
@@ -181,7 +181,8 @@ class Planner:
     def _pipelined(self, board: Board, goal: Goal) -> list[Estimate]:
         form = self.form("pipelined", board)
         luts = self.mapped(form).luts
-        stages = plan_stages(luts, min(affordable_levels(board), max(luts.depth, 1)))
+        most = affordable_levels(board, luts.n_gates)
+        stages = plan_stages(luts, min(most, max(luts.depth, 1)))
         if stages.ranks == 1:
             return []
         return [self._of_stages("pipelined", luts, stages, form, board)]

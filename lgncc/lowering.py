@@ -7,6 +7,7 @@ model itself, proves that, and plans where registers stand.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -43,6 +44,10 @@ SERIAL_PARTS = _ON_ARRIVAL | {
 }
 FOLDED_PARTS = _ON_ARRIVAL | {f"{_CORE}.encoder": "encoder", _CORE: "network"}
 LUT_PARTS = _ON_ARRIVAL | {_CORE: "network"} | {f"{_CORE}.luts.{part}": part for part in PARTS}
+
+
+MEASURED_LUTS = 2_000
+"""LUTs of the designs by which the boards' `register_ps` were measured."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,7 +90,7 @@ def lower_luts(
     board's clock allows. relayed: the network's wires have cycles of their own. Raises DesignError
     where they are too many."""
     luts = mapped.luts
-    stages = plan_stages(luts, max_levels or affordable_levels(board))
+    stages = plan_stages(luts, max_levels or affordable_levels(board, luts.n_gates))
     if relayed:
         # Wires of a network go anywhere; those behind the readout's first LUTs are short.
         is_network = mapped.part < PARTS.index("readout")
@@ -151,9 +156,11 @@ def lower_folded(
     return Lowered("folded", emitted, FOLDED_PARTS, levels, program=program, form=form)
 
 
-def affordable_levels(board: Board) -> int:
-    """LUT levels that a clock cycle of the board has time for."""
-    return max((10**12 // board.clock.hz - board.register_ps) // board.level_ps, 1)
+def affordable_levels(board: Board, n_luts: int = 0) -> int:
+    """LUT levels that a clock cycle of the board has time for, in a design of so many LUTs: the
+    slowest wire of a larger one is longer, as the area's side is."""
+    register_ps = board.register_ps * math.sqrt(max(n_luts / MEASURED_LUTS, 1))
+    return max(int((10**12 // board.clock.hz - register_ps) // board.level_ps), 1)
 
 
 def faster(lowered: Lowered, board: Board, timing: tuple[Timing, ...]) -> Lowered | None:

@@ -10,6 +10,7 @@ import pytest
 
 from lgncc.boards import load_board
 from lgncc.errors import DesignError
+from lgncc.flow.families import at_frequency
 from lgncc.flow.result import Timing
 from lgncc.lowering import affordable_levels, faster, lower_gates, lower_luts
 from lgncc.mapping.design import PARTS
@@ -31,6 +32,11 @@ def test_the_clock_and_the_part_say_how_many_luts_stand_between_two_registers():
     slow, fast = (replace(BOARD, clock=replace(BOARD.clock, hz=hz)) for hz in (12 * 10**6, 10**9))
     assert affordable_levels(slow) == (83_333 - BOARD.register_ps) // BOARD.level_ps
     assert affordable_levels(fast) == 1
+
+
+def test_a_larger_design_affords_fewer_levels_as_its_wires_are_longer():
+    board = at_frequency(load_board("ulx3s-85f"), 150.0)
+    assert [affordable_levels(board, luts) for luts in (0, 1_783, 4_739)] == [2, 2, 1]
 
 
 def test_a_missed_clock_gets_registers_closer_by_as_much_as_it_was_missed(mapped):

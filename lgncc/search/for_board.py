@@ -38,7 +38,8 @@ def search_for_board(
     if obstacle:
         return SearchSection(False, obstacle, settings.seed, settings.budget_s)
     form = planner.form(OF_LUTS[0], board)
-    found = search(Task(form.model, 4, affordable_levels(board)), settings, notice)
+    levels = affordable_levels(board, planner.mapped(form).luts.n_gates)
+    found = search(Task(form.model, 4, levels), settings, notice)
     best = found.best.evaluation
     assert best.pinned is not None, "the best has been mapped"
     design = map_model(form.model, 4, best.pinned)
