@@ -17,7 +17,7 @@ from lgncc.host.frames import BITS_A_BYTE, Frame, FrameType
 from lgncc.sim.board_frames import body, crc, faults, flipped_byte, flipped_level, wire
 from lgncc.sim.board_host import IDLE_BITS, Exchange, Host, identity, show
 from lgncc.sim.board_steps import STEP_PHASES
-from lgncc.sim.job import Job, RefutedError
+from lgncc.sim.job import Job, RefutedError, named
 from lgncc.sim.uart import Line, byte_levels
 
 RATES = (0.985, 1.015)
@@ -119,13 +119,7 @@ async def board(dut: Any) -> None:
     host = Host(line, job)
     await line.wait(IDLE_BITS)  # at time 0 the design's initial values are not out yet
     line.listen()
-    try:
+    with job.judged():
         for phase in STEP_PHASES if job.design.has_state else PHASES:
-            try:
+            with named(phase):
                 await phase(host)
-            except RefutedError as error:
-                raise RefutedError(f"{phase.__name__.replace('_', ' ')}: {error}") from error
-    except RefutedError as error:
-        job.finish(refuted=str(error))
-        raise
-    job.finish(refuted=None)

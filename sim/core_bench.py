@@ -17,7 +17,7 @@ from typing import Any
 import cocotb
 from cocotb.triggers import Timer
 
-from lgncc.sim.job import Job, RefutedError
+from lgncc.sim.job import Job, RefutedError, named
 
 RESETS = 8
 STALL_RATES = (0.0, 0.2, 0.5, 0.9)
@@ -183,16 +183,10 @@ async def resets(board: Scoreboard) -> None:
 @cocotb.test()
 async def core(dut: Any) -> None:
     job = Job.current()
-    try:
+    with job.judged():
         job.check_widths(dut)
         board = Scoreboard(Pins(dut), job)
         await board.reset()
         for phase in (back_to_back, stalls, resets):
-            try:
+            with named(phase):
                 await phase(board)
-            except RefutedError as error:
-                raise RefutedError(f"{phase.__name__.replace('_', ' ')}: {error}") from error
-    except RefutedError as error:
-        job.finish(refuted=str(error))
-        raise
-    job.finish(refuted=None)

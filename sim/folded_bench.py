@@ -17,7 +17,7 @@ from cocotb.clock import Clock
 from cocotb.triggers import First, Timer, ValueChange
 
 from lgncc.sim.core_bench import STALL_RATES, Pins
-from lgncc.sim.job import Batch, Job, RefutedError
+from lgncc.sim.job import Batch, Job, RefutedError, named
 
 RESETS = 4
 FEW_CYCLES = 64  # for which it is not worth letting the simulator run by itself
@@ -158,16 +158,10 @@ async def resets(board: Scoreboard) -> None:
 async def core(dut: Any) -> None:
     job = Job.current()
     assert job.design.batch is not None
-    try:
+    with job.judged():
         job.check_widths(dut)
         board = Scoreboard(dut, job, job.design.batch)
         for phase in (back_to_back, stalls, resets):
             await board.reset()
-            try:
+            with named(phase):
                 await phase(board)
-            except RefutedError as error:
-                raise RefutedError(f"{phase.__name__.replace('_', ' ')}: {error}") from error
-    except RefutedError as error:
-        job.finish(refuted=str(error))
-        raise
-    job.finish(refuted=None)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -18,6 +20,15 @@ VARIABLE = "LGNCC_SIM_JOB"
 
 class RefutedError(AssertionError):
     """The design does not do what it must; the text says where and what."""
+
+
+@contextmanager
+def named(phase: Callable[..., Any]) -> Iterator[None]:
+    """A refutation inside begins with the phase's name."""
+    try:
+        yield
+    except RefutedError as error:
+        raise RefutedError(f"{phase.__name__.replace('_', ' ')}: {error}") from error
 
 
 @dataclass(frozen=True)
@@ -100,6 +111,15 @@ class Job:
             return f"sample {index}"
         return f"random vector {index - self.n_samples}"
 
-    def finish(self, refuted: str | None) -> None:
-        """Tell the waiting process how the bench ended."""
+    @contextmanager
+    def judged(self) -> Iterator[None]:
+        """The whole bench: tells the waiting process how it ended."""
+        try:
+            yield
+        except RefutedError as error:
+            self._finish(refuted=str(error))
+            raise
+        self._finish(refuted=None)
+
+    def _finish(self, refuted: str | None) -> None:
         Path(self.outcome).write_text(json.dumps({"refuted": refuted}))
