@@ -17,6 +17,8 @@ from lgncc.boards import Board, list_boards, load_board
 from lgncc.errors import DesignError
 from lgncc.estimate import ARCHITECTURES, Architecture, Estimate, Goal, fitting
 from lgncc.forms import Form, choose_form
+from lgncc.host.frames import BITS_A_BYTE, bytes_for
+from lgncc.host.line import Line
 from lgncc.hw.sequence import Answering
 from lgncc.lowering import (
     Lowered,
@@ -34,6 +36,7 @@ from lgncc.mapping.stages import Stages, plan_stages
 from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.passes.unread import without_unread
+from lgncc.sim.vectors import AnswerFormat
 
 # Logic cells of what stands around the core and in it, measured on the iCE40.
 SHELL_CELLS = 400  # without what is kept of the input vector
@@ -81,6 +84,12 @@ class Planner:
         """What is kept of an input vector."""
         return choose_form(self.model, board, bit_serial=architecture == "folded")
 
+    def _line(self, board: Board) -> Line:
+        """The board's line, in cycles of its clock."""
+        in_bytes = bytes_for(self.model.encoder.input_width)
+        out_bytes = bytes_for(AnswerFormat.of(self.model).total_width)
+        return Line.of(in_bytes, out_bytes, BITS_A_BYTE * board.clock.hz / board.uart.baud)
+
     def _core(self, of_bits: bool) -> LogicModel:
         return split_encoder(self.model)[1] if of_bits else self.model
 
@@ -96,7 +105,8 @@ class Planner:
             found = [self._halved(board)]
         if only is not None:
             found = [replace(e, obstacle="") if e.tight else e for e in found]
-        return sorted(found, key=lambda e: (bool(e.obstacle), e.tight, *e.rank(goal)))
+        line = self._line(board)
+        return sorted(found, key=lambda e: (bool(e.obstacle), e.tight, *e.rank(goal, line)))
 
     def lower(self, estimate: Estimate, board: Board) -> Lowered:
         """The design of an estimate. Raises DesignError where it turns out not to fit."""
@@ -123,6 +133,9 @@ class Planner:
         others = [str(estimate) for estimate in best.values()]
         larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
         why = f"the best for {goal}" if others else "as asked for"
+        if goal == "throughput":
+            samples_per_s = board.clock.hz / self._line(board).interval()
+            why += f"; the link carries {samples_per_s:,.0f} samples a second"
         return "; ".join(
             [
                 f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "

@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 from typing import Literal, get_args
 
 from lgncc.boards import Board
+from lgncc.host.line import ESCAPES, Line
 
 Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
 Goal = Literal["latency", "throughput", "area"]
@@ -36,12 +37,18 @@ class Estimate:
     tight: bool = False
     note: str = ""
 
-    def rank(self, goal: Goal) -> tuple[int, int]:
-        """Lowest first is best first for the goal."""
+    def rank(self, goal: Goal, line: Line) -> tuple[float, ...]:
+        """Lowest first is best first for the goal; line: the board's, in clock cycles.
+
+        Throughput is what the line gets, then what the core gives; faster than its frames pass is
+        no better, and the fewest cells are.
+        """
         if goal == "latency":
             return self.latency_cycles, self.cells
         if goal == "throughput":
-            return self.interval, self.latency_cycles
+            carried = ESCAPES * line.interval()
+            got, given = line.interval(self.latency_cycles), self.interval
+            return max(got, carried), max(given, carried), self.cells, self.latency_cycles
         return self.cells, self.latency_cycles
 
     def __str__(self) -> str:

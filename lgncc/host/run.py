@@ -16,7 +16,8 @@ from lgncc.errors import DesignError, InputError
 from lgncc.host.board import Answers, ConnectedBoard, require_golden
 from lgncc.host.build import Build
 from lgncc.host.client import Progress
-from lgncc.host.frames import BITS_A_BYTE, frame_bytes
+from lgncc.host.frames import BITS_A_BYTE
+from lgncc.host.line import Line
 from lgncc.storage import replacing
 
 FORMATS = (".npz", ".csv")
@@ -58,10 +59,9 @@ class RunReport:
 
 
 def line_samples_per_s(build: Build) -> float:
-    """What the baud rate allows: the longer of request and response, without escapes."""
-    request = frame_bytes(build.in_bytes)
-    response = frame_bytes(build.out_bytes) + build.core_bytes
-    return build.baud / (BITS_A_BYTE * max(request, response))
+    """What the baud rate allows."""
+    line = Line.of(build.in_bytes, build.out_bytes, BITS_A_BYTE / build.baud)
+    return 1 / line.interval(build.core_bytes * BITS_A_BYTE / build.baud)
 
 
 def require_format(path: Path) -> None:
