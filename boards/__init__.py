@@ -57,12 +57,22 @@ class BlockRam:
 
 @dataclass(frozen=True, slots=True)
 class BoardFlash:
-    """An SPI flash that holds a program for the single-port RAM `ram`, a nextpnr resource, behind
-    the bitstream, from byte `offset` on."""
+    """The SPI flash of `size` bytes that holds the program of a folded core from byte `offset` on.
+
+    pulse_hz: pulses a second that it and the pads bear; ddr: 1 where the clock's pad is a register
+    for each half of a clock cycle, with the delay of other pads' registers. ram: single-port RAM
+    that the program may be loaded into, a nextpnr resource, if the part has any. programmers: the
+    commands, of those programs that write the bitstream, that write a file of its own; without any
+    the program stands behind the bitstream in one file.
+    """
 
     resource: str
     offset: int
-    ram: str
+    size: int
+    pulse_hz: int
+    ddr: int = 0
+    ram: str = ""
+    programmers: tuple[tuple[str, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,8 +239,27 @@ def _check(board: Board, path: Path) -> None:
     for key in PllLimits.__slots__ if board.pll else ():
         if len(getattr(board.pll, key)) != 2:
             raise InputError(f"{path}: pll.{key} must be the lowest and the highest frequency")
-    for command in board.programmers:
-        if "{bitstream}" not in command:
-            raise InputError(
-                f"{path}: the programmer {' '.join(command)!r} has no {{bitstream}} in it"
-            )
+    _check_commands(board.programmers, ("{bitstream}",), f"{path}: the programmer")
+    if board.flash is None:
+        return
+    flash = board.flash
+    if flash.pulse_hz == 0 or flash.offset >= flash.size or flash.size > 1 << 24:
+        raise InputError(
+            f"{path}: flash.pulse_hz must be above 0, and flash.offset below flash.size, of at "
+            f"most {1 << 24} bytes (three bytes of address)"
+        )
+    _check_commands(flash.programmers, ("{flash}", "{offset}"), f"{path}: the flash's programmer")
+    lacking = {c[0] for c in board.programmers} - {c[0] for c in flash.programmers}
+    if flash.programmers and lacking:
+        raise InputError(
+            f"{path}: flash.programmers has no command of {', '.join(sorted(lacking))}"
+        )
+
+
+def _check_commands(
+    commands: tuple[tuple[str, ...], ...], places: tuple[str, ...], where: str
+) -> None:
+    for command in commands:
+        for place in places:
+            if place not in command:
+                raise InputError(f"{where} {' '.join(command)!r} has no {place} in it")

@@ -13,13 +13,7 @@ from amaranth.lib.wiring import Component, In, Out
 from lgncc.errors import DesignError
 from lgncc.hw.checksum import Checksum, register
 from lgncc.hw.single_port import RAM_BITS, SinglePortMemory, columns_for, room_for
-from lgncc.hw.spi_flash import (
-    PAD_CYCLES,
-    SEEK_CYCLES,
-    FlashReader,
-    connect_flash,
-    ready_cycles,
-)
+from lgncc.hw.spi_flash import Flash, FlashReader, connect_flash
 from lgncc.mapping.flash_image import in_order_of_spi, word_octets
 from lgncc.mapping.program import Program
 
@@ -29,23 +23,21 @@ PAIRS = RAM_BITS // 2
 class FlashProgram(Component):
     """The ports of `lgncc.hw.instructions.BlockProgram`; `ready` comes once the program is loaded.
 
-    resource: the board's flash, as amaranth-boards calls it; offset: the first byte. Without a
-    platform the flash is a simulated one. Raises DesignError where the program is larger than the
-    RAM.
+    Without a platform the flash is a simulated one. Raises DesignError where the program is larger
+    than the RAM.
     """
 
-    chunk_pairs = 0
+    fetch = None
     place = "in single-port RAM, from flash at start"
 
-    def __init__(self, program: Program, resource: str, offset: int) -> None:
+    def __init__(self, program: Program, flash: Flash) -> None:
         if len(program) > room_for(program.width):
             raise DesignError(
                 f"folded: the program has {len(program):,} instructions of {program.width} bits; "
                 f"the single-port RAM holds {room_for(program.width):,} of that width"
             )
         self.program = program
-        self.resource = resource
-        self.offset = offset
+        self.flash = flash
         self.columns = columns_for(program.width)
         super().__init__(
             {
@@ -60,11 +52,12 @@ class FlashProgram(Component):
     @property
     def start_cycles(self) -> int:
         """Cycles from reset to the first in which `ready` is 1."""
-        pairs = PAIRS * self.columns * len(self.program)
-        return ready_cycles() + SEEK_CYCLES + PAD_CYCLES + pairs + 2
+        flash = self.flash
+        pulses = PAIRS * self.columns * len(self.program) * flash.pulse_cycles
+        return flash.ready_cycles + flash.seek_cycles + pulses + 4
 
     def image(self) -> bytes:
-        """What stands in the flash at `offset`."""
+        """What stands in the flash at its offset."""
         return in_order_of_spi(self._octets())
 
     def _octets(self) -> bytes:
@@ -72,8 +65,8 @@ class FlashProgram(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.reader = reader = FlashReader()
-        connect_flash(m, reader, platform, self.resource, self.image(), self.offset)
+        m.submodules.reader = reader = FlashReader(self.flash.pulse_cycles)
+        connect_flash(m, reader, platform, self.flash, self.image())
         m.submodules.memory = memory = SinglePortMemory(RAM_BITS * self.columns, len(self.program))
         m.submodules.crc = crc = Checksum(bits=2)
 
@@ -85,7 +78,7 @@ class FlashProgram(Component):
         taken = reader.strobe & ~done
         m.d.sync += [sought.eq(sought | reader.ready), write.eq(taken & (pair == PAIRS - 1))]
         m.d.comb += [
-            reader.address.eq(self.offset),
+            reader.address.eq(self.flash.offset),
             reader.seek.eq(reader.ready & ~sought),
             reader.run.eq(1),
             reader.stop.eq(done),

@@ -110,7 +110,7 @@ class FoldedCore(Component):
             self.program,
             issue_cycles=self.nodes.issue_cycles,
             drain_cycles=self.nodes.drain_cycles,
-            chunk_pairs=self.memory.chunk_pairs,
+            fetch=self.memory.fetch,
         )
 
     @property

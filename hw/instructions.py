@@ -20,7 +20,7 @@ class BlockProgram(Component):
     `ready`: Out(1), the program is there.
     """
 
-    chunk_pairs = 0
+    fetch = None
     start_cycles = 0
     place = "in block RAM"
 

@@ -9,11 +9,19 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from lgncc.hw.spi_flash import PAD_CYCLES, SEEK_CYCLES
 from lgncc.mapping.flash_image import CHUNK_WORDS
 from lgncc.mapping.program import Program
 
-JUDGE_CYCLES = PAD_CYCLES + 1  # behind a chunk's last pulse: it comes, its CRC is compared
+JUDGE_CYCLES = 3  # behind a chunk's last pulse: the pads, and its CRC is compared
+
+
+@dataclass(frozen=True)
+class Fetch:
+    """Chunks from flash. seek_cycles: from a seek to the first pulse; chunk_cycles: of a chunk's
+    pulses."""
+
+    seek_cycles: int
+    chunk_cycles: int
 
 
 @dataclass(frozen=True)
@@ -26,11 +34,10 @@ class Pace:
 
     @classmethod
     def of(
-        cls, program: Program, *, issue_cycles: int, drain_cycles: int, chunk_pairs: int
+        cls, program: Program, *, issue_cycles: int, drain_cycles: int, fetch: Fetch | None
     ) -> Pace:
-        """chunk_pairs: cycles that the flash takes for a chunk; 0 where no instruction is waited
-        for."""
-        clock = _Clock(issue_cycles, chunk_pairs)
+        """fetch: None where no instruction is waited for."""
+        clock = _Clock(issue_cycles, fetch)
         clock.run_to(program.n_loads)
         loaded = clock.drained(drain_cycles)
         clock.run_to(len(program))
@@ -48,32 +55,34 @@ class Pace:
 class _Clock:
     """Counts a run's cycles, from the one that accepts on, some instructions at a time."""
 
-    def __init__(self, issue_cycles: int, chunk_pairs: int) -> None:
+    def __init__(self, issue_cycles: int, fetch: Fetch | None) -> None:
         self.issue_cycles = issue_cycles
-        self.chunk_pairs = chunk_pairs
+        self.chunk_cycles = fetch.chunk_cycles if fetch else 0
         self.issued = 0
         self.last = 0  # the cycle of the last issue, or from which on there may be another
         self.may_issue = 1
-        first = 1 + SEEK_CYCLES + chunk_pairs + JUDGE_CYCLES
-        self.there, self.next_there = (first, self._after(first)) if chunk_pairs else (0, 0)
+        self.there = self.next_there = 0
+        if fetch:
+            self.there = 1 + fetch.seek_cycles + fetch.chunk_cycles + JUDGE_CYCLES
+            self.next_there = self._after(self.there)
 
     def run_to(self, end: int) -> None:
         """Issue the instructions before this one."""
         while self.issued < end:
             stop = end
-            if self.chunk_pairs:
+            if self.chunk_cycles:
                 stop = min(end, (self.issued // CHUNK_WORDS + 1) * CHUNK_WORDS)
             start = max(self.may_issue, self.there)
             self.last = start + (stop - self.issued - 1) * self.issue_cycles
             self.may_issue = self.last + self.issue_cycles
             self.issued = stop
-            if self.chunk_pairs and stop % CHUNK_WORDS == 0:
+            if self.chunk_cycles and stop % CHUNK_WORDS == 0:
                 entered = max(self.next_there, self.last + 1)
                 self.there, self.next_there = self.next_there, self._after(entered)
 
     def _after(self, room: int) -> int:
         """From when on the chunk is there for which there is room from this cycle on."""
-        return room + 1 + self.chunk_pairs + JUDGE_CYCLES
+        return room + 1 + self.chunk_cycles + JUDGE_CYCLES
 
     def drained(self, drain_cycles: int) -> int:
         """The cycle in which all of that has happened; then the next instruction may come."""

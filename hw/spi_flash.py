@@ -1,46 +1,74 @@
 # amaranth: UnusedElaboratable=no
-"""The board's SPI flash, read two bits a clock cycle: the reader, the pads, and a simulated flash.
+"""The board's SPI flash, read two bits a pulse of its clock: the reader, the pads, and a simulated
+flash.
 
-The reader's clock pulses are half a cycle long, as a double-data-rate pad makes them, so that the
-flash runs at the clock of the design. All pads are registers: what the reader wants in a cycle
-stands at the pins in the next one, and what the flash showed there is read in the one after.
+All pads are registers: what the reader wants in a cycle stands at the pins in the next one, and
+what the flash showed there is read in the one after. Where the clock's pad can change in the middle
+of a cycle, a pulse is half a cycle long, so that the flash runs at the clock of the design;
+elsewhere a pulse takes two cycles or more, low and then high.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, unsigned
 from amaranth.lib import io
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-WAKE_UP = 0xAB  # release from deep power-down, where the FPGA's own loader leaves the flash
+WAKE_UP = 0xAB  # release from deep power-down, where an FPGA's own loader may leave the flash
 READ_DUAL = 0x3B  # two bits a clock pulse; needs no setting of the flash, as four would
-WAKE_CYCLES = 1 << 12  # 3 us and more up to 100 MHz (Winbond W25Q128JV, tRES1)
+# From 3 us (Winbond W25Q128JV, tRES1) to 8 us (Puya P25Q32) and more, up to 100 MHz.
+WAKE_CYCLES = 1 << 12
 DUMMY_PULSES = 8
 COMMAND_PULSES = 32 + DUMMY_PULSES
-PAD_CYCLES = 2  # from a pulse asked for to its bits
-SEEK_CYCLES = 2 + COMMAND_PULSES
-"""From the cycle of `seek` to that of the first pulse of data."""
 
 
-def ready_cycles() -> int:
-    """From reset to the cycle in which the reader is ready."""
-    return 1 + 8 + WAKE_CYCLES
+@dataclass(frozen=True)
+class Flash:
+    """A flash and how it is read.
+
+    resource: as amaranth-boards calls it; offset: the first byte that is read; size: bytes of the
+    flash; pulse_cycles: clock cycles of a pulse. Of one cycle it is where the clock's pad is a
+    register for each half of the cycle, with no more delay than the other pads have.
+    """
+
+    resource: str
+    offset: int
+    size: int
+    pulse_cycles: int
+
+    @property
+    def pad_cycles(self) -> int:
+        """From the cycle that asks for a pulse to the one that has its bits."""
+        return 1 + self.pulse_cycles
+
+    @property
+    def seek_cycles(self) -> int:
+        """From the cycle of `seek` to that of the first pulse of data."""
+        return 1 + (1 + COMMAND_PULSES) * self.pulse_cycles
+
+    @property
+    def ready_cycles(self) -> int:
+        """From reset to the cycle in which the reader is ready."""
+        return 1 + 8 * self.pulse_cycles + WAKE_CYCLES
 
 
 class FlashReader(Component):
-    """Bits of the flash, the highest of a byte first, a pair a cycle.
+    """Bits of the flash, the highest of a byte first, a pair a pulse.
 
     Ports: `ready`: Out(1), the flash is awake; `seek`: In(1), only once it is: read from byte
     `address`: In(24) on; `run`: In(1), another pair is wanted, for which `pulse`: Out(1) is 1 in
-    the cycle that asks for it; `strobe`: Out(1), `pair`: Out(2) has come, the bit that comes first
-    lowest, PAD_CYCLES after its pulse; `stop`: In(1), leave the flash alone until the next seek.
-    And the pads: `cs`, `clk`, `copi`, `drive`: Out(1); `dq`: In(2).
+    the cycle that begins to ask for it; `strobe`: Out(1), `pair`: Out(2) has come, the bit that
+    comes first lowest, `pad_cycles` after its pulse; `stop`: In(1), leave the flash alone until the
+    next seek. And the pads: `cs`, `copi`, `drive`: Out(1); `clk`: Out(1), the level, or that there
+    is a pulse in this cycle where it takes one; `dq`: In(2).
     """
 
-    def __init__(self) -> None:
+    def __init__(self, pulse_cycles: int) -> None:
+        self.pulse_cycles = pulse_cycles
         outputs = ("ready", "pulse", "strobe", "cs", "clk", "copi", "drive")
         inputs = ("seek", "run", "stop")
         ports = dict.fromkeys(outputs, Out(1)) | dict.fromkeys(inputs, In(1))
@@ -50,20 +78,24 @@ class FlashReader(Component):
         m = Module()
         shift = Signal(32)
         count = Signal(range(max(WAKE_CYCLES, COMMAND_PULSES)))
-        sent = Signal()
+        asked = Signal(self.pulse_cycles)
+        left = Signal(range(self.pulse_cycles))  # cycles of a pulse that are still to come
+        begin = Signal()
+        last = self._shape_pulse(m, begin, left)
         m.d.comb += [self.copi.eq(shift[-1]), self.pair.eq(Cat(self.dq[1], self.dq[0]))]
-        m.d.sync += [count.eq(count - 1), sent.eq(self.pulse), self.strobe.eq(sent)]
-        with m.If(self.clk):
-            m.d.sync += shift.eq(shift << 1)
+        m.d.sync += Cat(asked, self.strobe).eq(Cat(self.pulse, asked))
+        with m.If(last):
+            m.d.sync += [shift.eq(shift << 1), count.eq(count - 1)]
 
         def obey() -> None:
             """What the ports ask for in this cycle wins over what the state does next."""
             m.d.comb += self.ready.eq(1)
             with m.If(self.seek | self.stop):
-                m.d.sync += [self.cs.eq(0), sent.eq(0), self.strobe.eq(0)]
+                m.d.sync += [self.cs.eq(0), asked.eq(0), self.strobe.eq(0), left.eq(0)]
                 m.d.sync += shift.eq(Cat(self.address, Const(READ_DUAL, 8)))
                 m.next = "READY"
             with m.If(self.seek):
+                m.d.sync += count.eq(self.pulse_cycles - 1)
                 m.next = "START"
 
         with m.FSM():
@@ -71,73 +103,105 @@ class FlashReader(Component):
                 m.d.sync += [shift.eq(WAKE_UP << 24), count.eq(7), self.cs.eq(1)]
                 m.next = "WAKING"
             with m.State("WAKING"):
-                m.d.comb += [self.clk.eq(1), self.drive.eq(1)]
-                with m.If(count == 0):
+                m.d.comb += [begin.eq(left == 0), self.drive.eq(1)]
+                with m.If(last & (count == 0)):
                     m.d.sync += [self.cs.eq(0), count.eq(WAKE_CYCLES - 1)]
                     m.next = "WAIT"
-            with m.State("WAIT"), m.If(count == 0):
-                m.next = "READY"
+            with m.State("WAIT"):
+                m.d.sync += count.eq(count - 1)
+                with m.If(count == 0):
+                    m.next = "READY"
             with m.State("READY"):
                 obey()
             with m.State("START"):
-                m.d.sync += [self.cs.eq(1), count.eq(COMMAND_PULSES - 1)]
-                m.next = "COMMAND"
+                m.d.sync += count.eq(count - 1)
+                with m.If(count == 0):
+                    m.d.sync += [self.cs.eq(1), count.eq(COMMAND_PULSES - 1)]
+                    m.next = "COMMAND"
                 obey()
             with m.State("COMMAND"):
-                m.d.comb += [self.clk.eq(1), self.drive.eq(count >= DUMMY_PULSES)]
-                with m.If(count == 0):
+                m.d.comb += [begin.eq(left == 0), self.drive.eq(count >= DUMMY_PULSES)]
+                with m.If(last & (count == 0)):
                     m.next = "DATA"
                 obey()
             with m.State("DATA"):
-                m.d.comb += [self.pulse.eq(self.run), self.clk.eq(self.run)]
+                m.d.comb += [begin.eq(self.run & (left == 0)), self.pulse.eq(begin)]
                 obey()
         return m
 
+    def _shape_pulse(self, m: Module, begin: Signal, left: Signal) -> Any:
+        """The clock's pad; whether this is the last cycle of a pulse."""
+        if self.pulse_cycles == 1:
+            m.d.comb += self.clk.eq(begin)
+            return begin
+        high = range(1, self.pulse_cycles // 2 + 1)
+        m.d.comb += self.clk.eq(left.matches(*high))
+        m.d.sync += left.eq(Mux(begin, self.pulse_cycles - 1, Mux(left == 0, 0, left - 1)))
+        return left == 1
+
 
 def connect_flash(
-    m: Module, reader: FlashReader, platform: Any, resource: str, image: bytes, offset: int
+    m: Module, reader: FlashReader, platform: Any, flash: Flash, image: bytes
 ) -> None:
     """The reader to the board's flash; without a platform, to a simulated one that holds `image`
     from byte `offset` on."""
     if platform is None:
-        m.submodules.flash = flash = SimulatedFlash(image, offset)
+        m.submodules.flash = simulated = SimulatedFlash(image, flash)
         m.d.comb += [
-            flash.cs.eq(reader.cs),
-            flash.clk.eq(reader.clk),
-            flash.copi.eq(reader.copi),
-            reader.dq.eq(flash.dq),
+            simulated.cs.eq(reader.cs),
+            simulated.clk.eq(reader.clk),
+            simulated.copi.eq(reader.copi),
+            reader.dq.eq(simulated.dq),
         ]
         return
-    pins = platform.request(resource, dir={"cs": "-", "clk": "-", "dq": "-"})
+    wires = [wire.name for wire in platform.lookup(flash.resource).ios]
+    pins = platform.request(flash.resource, dir=dict.fromkeys(wires, "-"))
+    if "dq" in wires:
+        first = pins.dq[0]
+        # Both ways, because yosys grounds what nothing drives of a port that goes both ways.
+        m.submodules.dq1_pad = dq1 = io.FFBuffer("io", pins.dq[1])
+        m.submodules.rest_pads = rest = io.Buffer("o", pins.dq[2:])  # write protect, hold
+        m.d.comb += rest.o.eq(~0)
+    else:
+        # For a platform that names them by what they are in a command, they have one direction.
+        first = io.SingleEndedPort(pins.copi.io, invert=pins.copi.invert, direction="io")
+        m.submodules.dq1_pad = dq1 = io.FFBuffer("i", pins.cipo)
+        for name in ("wp", "hold"):
+            if name in wires:
+                m.submodules[f"{name}_pad"] = io.Buffer("o", getattr(pins, name))  # 0: not active
     m.submodules.cs_pad = cs = io.FFBuffer("o", pins.cs)
-    m.submodules.clk_pad = clk = io.DDRBuffer("o", pins.clk)
-    m.submodules.dq0_pad = dq0 = io.FFBuffer("io", pins.dq[0])
-    m.submodules.dq1_pad = dq1 = io.FFBuffer("i", pins.dq[1])
-    m.submodules.rest_pads = rest = io.Buffer("o", pins.dq[2:])  # write protect, hold: not active
+    m.submodules.dq0_pad = dq0 = io.FFBuffer("io", first)
     m.d.comb += [
         cs.o.eq(reader.cs),
-        clk.o[0].eq(0),
-        clk.o[1].eq(reader.clk),
         dq0.o.eq(reader.copi),
         dq0.oe.eq(reader.drive),
         reader.dq.eq(Cat(dq0.i, dq1.i)),
-        rest.o.eq(~0),
     ]
+    if flash.pulse_cycles == 1:
+        m.submodules.clk_pad = ddr = io.DDRBuffer("o", pins.clk)
+        m.d.comb += [ddr.o[0].eq(0), ddr.o[1].eq(reader.clk)]
+    elif "clk" in wires:
+        m.submodules.clk_pad = clk = io.FFBuffer("o", pins.clk)
+        m.d.comb += clk.o.eq(reader.clk)
+    else:  # ECP5: the pin is the configuration's own
+        level = Signal()
+        m.d.sync += level.eq(reader.clk)
+        m.submodules.clk_pad = Instance("USRMCLK", i_USRMCLKI=level, i_USRMCLKTS=Const(0, 1))
 
 
 ROW_BITS = 512
 
 
 class SimulatedFlash(Component):
-    """An SPI flash behind pads, with `image` at byte `offset`: asleep until it is woken.
+    """An SPI flash behind pads, with `image` from byte `flash.offset` on: asleep until it is woken.
 
-    Ports as the pads of FlashReader. A cycle with `clk` is a pulse at its pins in the next cycle:
-    it samples at the rising edge in the middle and shows the next bits from the cycle's end on.
+    Ports as the pads of FlashReader, `clk` in its two meanings. The pins follow in the next cycle:
+    the flash samples in a pulse and shows the next bits from the pulse's end on.
     """
 
-    def __init__(self, image: bytes, offset: int) -> None:
+    def __init__(self, image: bytes, flash: Flash) -> None:
         self.image = image
-        self.offset = offset
+        self.flash = flash
         super().__init__({"cs": In(1), "clk": In(1), "copi": In(1), "dq": Out(2)})
 
     def elaborate(self, platform: object) -> Module:
@@ -154,6 +218,8 @@ class SimulatedFlash(Component):
         row = memory.read_port()
         cs, clk, copi = Signal(), Signal(), Signal()  # the pins
         m.d.sync += [cs.eq(self.cs), clk.eq(self.clk), copi.eq(self.copi)]
+        ends = Signal()  # with this cycle, a pulse
+        m.d.comb += ends.eq(clk if self.flash.pulse_cycles == 1 else clk & ~self.clk)
         awake, reading = Signal(), Signal()
         command = Signal(32)
         count = Signal(range(COMMAND_PULSES + 1))
@@ -164,7 +230,7 @@ class SimulatedFlash(Component):
             m.d.sync += [count.eq(0), reading.eq(0)]
             with m.If((count == 8) & (command[:8] == WAKE_UP)):
                 m.d.sync += awake.eq(1)
-        with m.Elif(clk):
+        with m.Elif(ends):
             with m.If(count < 32):
                 m.d.sync += command.eq(Cat(copi, command))
             with m.If(count != COMMAND_PULSES):
@@ -172,7 +238,7 @@ class SimulatedFlash(Component):
             with m.Else():
                 m.d.comb += following.eq(position + 1)
             with m.If(count == COMMAND_PULSES - 1):
-                m.d.comb += following.eq((command[:24] - self.offset)[:24] << 2)
+                m.d.comb += following.eq((command[:24] - self.flash.offset)[:24] << 2)
                 m.d.sync += reading.eq(awake & (command[24:] == READ_DUAL))
         m.d.sync += position.eq(following)
         # The highest pair of a byte comes first, and of a pair the higher bit on the second pin.

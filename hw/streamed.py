@@ -18,37 +18,46 @@ from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
 from lgncc.hw.checksum import Checksum
-from lgncc.hw.spi_flash import PAD_CYCLES, FlashReader, connect_flash, ready_cycles
+from lgncc.hw.pace import Fetch
+from lgncc.hw.spi_flash import Flash, FlashReader, connect_flash
 from lgncc.mapping import flash_image
 from lgncc.mapping.flash_image import CHUNK_WORDS, CRC_BYTES
 from lgncc.mapping.program import Program
 
-FLASH_BYTES = 1 << 24  # of what three bytes of address reach
 CRC_PAIRS = 4 * CRC_BYTES
+
+
+def flash_room(program: Program, flash: Flash) -> int:
+    """Instructions of this width that the flash holds."""
+    return (flash.size - flash.offset) // flash_image.chunk_bytes(program) * CHUNK_WORDS
+
+
+def fetch_of(program: Program, flash: Flash) -> Fetch:
+    """How long a chunk of the program takes."""
+    pulses = 4 * flash_image.chunk_bytes(program)
+    return Fetch(flash.seek_cycles, pulses * flash.pulse_cycles)
 
 
 class StreamedProgram(Component):
     """The ports of `lgncc.hw.instructions.BlockProgram`. `restart` begins to read the first chunk;
     `there`: Out(1), the word at `address` can be read; `address` only ever goes up by one.
 
-    resource: the board's flash, as amaranth-boards calls it; offset: the first byte. Without a
-    platform the flash is a simulated one. Raises DesignError where the flash is too small.
+    Without a platform the flash is a simulated one. Raises DesignError where it is too small.
     """
 
     place = "from flash, anew for every batch"
 
-    def __init__(self, program: Program, resource: str, offset: int) -> None:
+    def __init__(self, program: Program, flash: Flash) -> None:
         self.chunk_bytes = flash_image.chunk_bytes(program)
         self.n_chunks = flash_image.n_chunks(program)
-        room = (FLASH_BYTES - offset) // self.chunk_bytes
-        if self.n_chunks > room:
+        room = flash_room(program, flash)
+        if len(program) > room:
             raise DesignError(
                 f"folded: the program has {len(program):,} instructions of {program.width} bits; "
-                f"the flash holds {room * CHUNK_WORDS:,} of that width"
+                f"the flash holds {room:,} of that width"
             )
         self.program = program
-        self.resource = resource
-        self.offset = offset
+        self.flash = flash
         super().__init__(
             {
                 "restart": In(1),
@@ -60,26 +69,26 @@ class StreamedProgram(Component):
         )
 
     @property
-    def chunk_pairs(self) -> int:
-        """Cycles that the flash takes for a chunk."""
-        return 4 * self.chunk_bytes
+    def fetch(self) -> Fetch:
+        """How long a chunk takes."""
+        return fetch_of(self.program, self.flash)
 
     @property
     def start_cycles(self) -> int:
         """Cycles from reset to the first in which `ready` is 1."""
-        return ready_cycles()
+        return self.flash.ready_cycles
 
     def image(self) -> bytes:
-        """What stands in the flash at `offset`."""
+        """What stands in the flash at its offset."""
         return flash_image.in_order_of_spi(flash_image.chunked(self.program))
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.reader = reader = FlashReader()
-        connect_flash(m, reader, platform, self.resource, self.image(), self.offset)
+        m.submodules.reader = reader = FlashReader(self.flash.pulse_cycles)
+        connect_flash(m, reader, platform, self.flash, self.image())
         m.submodules.crc = crc = Checksum(bits=2)
         wanted = Signal(range(self.n_chunks + 1))  # the chunk that comes next; those before came
-        start = Signal(24, init=self.offset)  # of that chunk
+        start = Signal(24, init=self.flash.offset)  # of that chunk
         running = self.address[CHUNK_WORDS.bit_length() - 1 :]
         m.d.comb += [
             self.ready.eq(reader.ready),
@@ -92,7 +101,7 @@ class StreamedProgram(Component):
         ]
         ends_word, ends_chunk = self._ask(m, reader)
         self._store(m, reader, ends_word, wanted)
-        came = Signal(PAD_CYCLES)  # the last pair of a chunk
+        came = Signal(self.flash.pad_cycles)  # the last pair of a chunk
         m.d.sync += came.eq(Cat(reader.pulse & ends_chunk, came))
         # Two chunks have room: the one that is run and the next.
         ahead = Cat(wanted, Const(0, 2))[:2] - Cat(running, Const(0, 2))[:2]
@@ -100,7 +109,7 @@ class StreamedProgram(Component):
 
         def restartable() -> None:
             with m.If(self.restart):
-                m.d.sync += [wanted.eq(0), start.eq(self.offset)]
+                m.d.sync += [wanted.eq(0), start.eq(self.flash.offset)]
                 m.next = "SEEK"
 
         with m.FSM():
@@ -153,7 +162,7 @@ class StreamedProgram(Component):
 
     def _store(self, m: Module, reader: FlashReader, ends_word: Any, wanted: Signal) -> None:
         """Pairs that come to words, these to the wanted chunk's half of the memory."""
-        complete = Signal(PAD_CYCLES)
+        complete = Signal(self.flash.pad_cycles)
         m.d.sync += complete.eq(Cat(reader.pulse & ends_word, complete))
         m.submodules.memory = memory = Memory(
             shape=unsigned(self.program.width), depth=2 * CHUNK_WORDS, init=[]

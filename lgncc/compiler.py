@@ -12,7 +12,7 @@ from typing import Literal
 from lgncc.architectures import Planner
 from lgncc.boards import Board, load_board
 from lgncc.dataset import load_data
-from lgncc.emit.board import with_flash
+from lgncc.emit.board import board_files
 from lgncc.errors import DesignError
 from lgncc.estimate import Architecture, Goal
 from lgncc.fastest import ATTEMPTS, Clock, at_clock, at_reached_clock
@@ -145,15 +145,9 @@ def compile_model(
         with watch.step("simulate"):
             rungs += check_rtl(workspace.out, data, notice)
     if flow.met:  # not before the simulation: a refuted design leaves none
-        artifacts = {
-            "bitstream": str(
-                workspace.publish(
-                    with_flash(flow.bitstream.read_bytes(), lowered.design),
-                    f"bitstream{flow.bitstream.suffix}",
-                )
-            ),
-            **artifacts,
-        }
+        files = board_files(flow.bitstream, design, board)
+        written = [workspace.publish(octets, name) for name, octets in files.items()]
+        artifacts = {at.stem: str(at) for at in written} | artifacts
     report = BuildReport(
         model=_model_section(path, model),
         netlist=NetlistSection(

@@ -1,6 +1,6 @@
 """Where a folded core's program and nodes stand on a board, and what each place costs in time.
 
-The places, the fastest first:
+The places, the fastest first, of those that the board's file knows:
 
     program                                nodes            an instruction takes
     block RAM                              block RAM        a cycle
@@ -25,8 +25,9 @@ from lgncc.hw.nodes import BlockNodes, SinglePortNodes
 from lgncc.hw.pace import Pace
 from lgncc.hw.readout import score_shape
 from lgncc.hw.single_port import room_for
-from lgncc.hw.streamed import FLASH_BYTES, StreamedProgram
-from lgncc.mapping.flash_image import CHUNK_WORDS, chunk_bytes
+from lgncc.hw.spi_flash import Flash
+from lgncc.hw.streamed import StreamedProgram, fetch_of, flash_room
+from lgncc.mapping.flash_image import CHUNK_WORDS
 from lgncc.mapping.program import Op, Program
 from lgncc.model import Readout
 
@@ -64,13 +65,21 @@ class Placement:
         nodes = self.nodes(program.depth, self.lanes)
         if issubclass(self.memory, BlockProgram):
             return self.memory(program), nodes
-        assert board.flash is not None
-        return self.memory(program, board.flash.resource, board.flash.offset), nodes
+        return self.memory(program, flash_of(board)), nodes
 
     def __str__(self) -> str:
         return f"program {self.memory.place}, nodes in {self.nodes.place}" + (
             f" ({self.why})" if self.why else ""
         )
+
+
+def flash_of(board: Board) -> Flash:
+    """The board's flash, as it is read at the board's clock."""
+    flash = board.flash
+    if flash is None:
+        raise DesignError(f"folded: the file of board {board.name} states no flash")
+    pulse_cycles = max(1 if flash.ddr else 2, math.ceil(board.clock.hz / flash.pulse_hz))
+    return Flash(flash.resource, flash.offset, flash.size, pulse_cycles)
 
 
 def place(program: Program, lanes: int, board: Board, taken_blocks: int = 0) -> Placement:
@@ -85,7 +94,7 @@ def place(program: Program, lanes: int, board: Board, taken_blocks: int = 0) -> 
     for memory, nodes, needs in options:
         missing = [need for need in needs if need.needed > need.available]
         if not missing:
-            return _placed(memory, nodes, program, lanes, lacking)
+            return _placed(memory, nodes, program, lanes, board, lacking)
         lacking += [str(need) for need in missing if str(need) not in lacking]
     raise DesignError(f"folded: {'; '.join(lacking)}{_largest(program, options[-1][2])}")
 
@@ -121,30 +130,38 @@ def _options(
 
     in_blocks = blocks(nodes + words, values, instructions)
     options: list[Option] = [(BlockProgram, BlockNodes, [in_blocks])]
-    flash = board.flash
-    if flash is None:
+    if board.flash is None:
         return options
     streamed = "instructions from flash"
-    room = (FLASH_BYTES - flash.offset) // chunk_bytes(program) * CHUNK_WORDS
-    at_start = _Need(f"words of {flash.ram}", len(program), room_for(program.width), instructions)
-    in_flash = _Need("flash", len(program), room, instructions)
-    single = _Need(f"words of {flash.ram}", program.depth, room_for(lanes), values)
+    in_flash = _Need("flash", len(program), flash_room(program, flash_of(board)), instructions)
+    from_flash: Option
+    from_flash = StreamedProgram, BlockNodes, [in_flash, blocks(nodes + buffer, values, streamed)]
+    if not board.flash.ram:
+        return [*options, from_flash]
+    resource = f"words of {board.flash.ram}"
+    at_start = _Need(resource, len(program), room_for(program.width), instructions)
+    single = _Need(resource, program.depth, room_for(lanes), values)
     return [
         *options,
         (FlashProgram, BlockNodes, [at_start, blocks(nodes, values)]),
-        (StreamedProgram, BlockNodes, [in_flash, blocks(nodes + buffer, values, streamed)]),
+        from_flash,
         (StreamedProgram, SinglePortNodes, [in_flash, single, blocks(buffer, streamed)]),
     ]
 
 
 def _placed(
-    memory: ProgramMemory, nodes: NodeMemory, program: Program, lanes: int, lacking: list[str]
+    memory: ProgramMemory,
+    nodes: NodeMemory,
+    program: Program,
+    lanes: int,
+    board: Board,
+    lacking: list[str],
 ) -> Placement:
     pace = Pace.of(
         program,
         issue_cycles=nodes.issue_cycles,
         drain_cycles=nodes.drain_cycles,
-        chunk_pairs=4 * chunk_bytes(program) if memory is StreamedProgram else 0,
+        fetch=fetch_of(program, flash_of(board)) if memory is StreamedProgram else None,
     )
     return Placement(memory, nodes, lanes, pace, "; ".join(lacking))
 
@@ -158,7 +175,9 @@ def _largest(program: Program, needs: list[_Need]) -> str:
 def _node_blocks(depth: int, lanes: int, ram: BlockRam) -> int:
     """Of both copies, one for each read of an instruction."""
     if lanes == 1 or not ram.masked:
-        return 2 * lanes * math.ceil(depth / (ram.rows * ram.width))
+        # Of bits alone, a row has as many as an address can tell apart.
+        bits = ram.rows << ram.width.bit_length() - 1
+        return 2 * lanes * math.ceil(depth / bits)
     return 2 * _blocks(depth, lanes, ram)
 
 

@@ -6,6 +6,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from lgncc.boards import Board
@@ -13,6 +14,7 @@ from lgncc.emit.core import AnyCore, component_verilog, core_verilog
 from lgncc.flow.build import CELLS
 from lgncc.flow.families import input_hz
 from lgncc.flow.platform import PlatformDesign, elaborate
+from lgncc.flow.program import FLASH_FILE
 from lgncc.forms import FAST_HZ, Form
 from lgncc.host.frames import BUILD_ID_BYTES
 from lgncc.hw.sequence import EACH_STEP, Sequencing
@@ -87,7 +89,7 @@ class BoardDesign:
 
         memory = getattr(self.core, "memory", None)
         if isinstance(memory, FlashProgram | StreamedProgram):
-            return memory.offset, memory.image()
+            return memory.flash.offset, memory.image()
         return 0, b""
 
 
@@ -189,11 +191,16 @@ def emit_core(
     )
 
 
-def with_flash(bitstream: bytes, design: BoardDesign) -> bytes:
-    """The bitstream and behind it what else the design finds in the flash; what is between is
-    erased flash."""
+def board_files(bitstream: Path, design: BoardDesign, board: Board) -> dict[str, bytes]:
+    """By name, what is written into the board: the bitstream, and what else the design finds in the
+    flash: behind it, what is between being erased flash, or in a file of its own."""
+    name = f"bitstream{bitstream.suffix}"
     offset, image = design.flash
+    octets = bitstream.read_bytes()
     if not image:
-        return bitstream
-    assert len(bitstream) <= offset, "the bitstream reaches into the program"
-    return bitstream.ljust(offset, b"\xff") + image
+        return {name: octets}
+    assert board.flash is not None
+    if board.flash.programmers:
+        return {name: octets, FLASH_FILE: image}
+    assert len(octets) <= offset, "the bitstream reaches into the program"
+    return {name: octets.ljust(offset, b"\xff") + image}

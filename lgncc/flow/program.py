@@ -17,8 +17,11 @@ from lgncc.flow.tools import REQUIREMENTS, Tool, find_tool
 from lgncc.flow.usb import UsbDevice, UsbId
 from lgncc.flow.workspace import check_manifest
 
-TIMEOUT_S = 300.0
+TIMEOUT_S = 1800.0  # megabytes of flash through a slow bridge
 LOG = "work/program.log"
+FLASH_LOG = "work/program-flash.log"
+FLASH_FILE = "flash.bin"
+"""What a design finds in the flash, where that is a file of its own."""
 UDEV_RULES = "/etc/udev/rules.d/53-lgncc.rules"
 
 FT2232H, FT232H, FT231X = (0x0403, 0x6010), (0x0403, 0x6014), (0x0403, 0x6015)
@@ -46,11 +49,15 @@ SYMPTOMS: tuple[tuple[str, str], ...] = (
 
 @dataclass(frozen=True)
 class Programmer:
-    """A program that is here, what it is given, and the USB ids that it looks for."""
+    """A program that is here, what it is given, and the USB ids that it looks for.
+
+    flash_arguments: what it is given to write a file into the flash; empty where it need not.
+    """
 
     tool: Tool
     arguments: tuple[str, ...]
     ids: tuple[UsbId, ...]
+    flash_arguments: tuple[str, ...] = ()
 
 
 def program_board(
@@ -68,24 +75,34 @@ def program_board(
     if len(bitstreams) != 1:
         raise InputError(f"{folder}: the build has no bitstream; did it meet its timing?")
     board = load_board(board_name or _board_name(folder))
+    if FLASH_FILE in files and not (board.flash and board.flash.programmers):
+        raise InputError(
+            f"{folder}: the build has a {FLASH_FILE}, and the file of board {board.name} does not "
+            "say how it is written: it needs flash.programmers"
+        )
     programmer = find_programmer(board)
     chosen = _choose(programmer, board, device)
     selection = _select(programmer, chosen) if device and chosen else ()
     bitstream = str((folder / bitstreams[0]).resolve())
-    arguments = [word.replace("{bitstream}", bitstream) for word in programmer.arguments]
+    places = {"{bitstream}": bitstream, "{flash}": str((folder / FLASH_FILE).resolve())}
+    if board.flash:
+        places["{offset}"] = str(board.flash.offset)
+    # The flash first: writing it ends what runs.
+    commands = [(programmer.flash_arguments, FLASH_LOG)] if FLASH_FILE in files else []
     notice(f"program {board.title} with {programmer.tool.name}")
-    log = (folder / LOG).resolve()
-    log.parent.mkdir(exist_ok=True)
-    try:
-        run_tool(
-            programmer.tool,
-            [*selection, *arguments],
-            log_path=log,
-            cwd=folder,
-            timeout_s=TIMEOUT_S,
-        )
-    except ToolFailedError as error:
-        raise _explain(error, board, chosen, log) from error
+    for arguments, log_name in [*commands, (programmer.arguments, LOG)]:
+        log = (folder / log_name).resolve()
+        log.parent.mkdir(exist_ok=True)
+        try:
+            run_tool(
+                programmer.tool,
+                [*selection, *(places.get(word, word) for word in arguments)],
+                log_path=log,
+                cwd=folder,
+                timeout_s=TIMEOUT_S,
+            )
+        except ToolFailedError as error:
+            raise _explain(error, board, chosen, log) from error
     where = f" at {chosen}" if chosen else ""
     return f"{board.title}{where} runs {bitstream}"
 
@@ -101,7 +118,9 @@ def find_programmer(board: Board) -> Programmer:
             continue
         ids = LOADER_IDS.get(_option(arguments, "-b"), ())
         ids = {"iceprog": (FT2232H, FT232H), "fujprog": (FT231X,)}.get(name, ids)
-        return Programmer(tool, tuple(arguments), ids)
+        into_flash = board.flash.programmers if board.flash else ()
+        flash_arguments = next((tuple(c[1:]) for c in into_flash if c[0] == name), ())
+        return Programmer(tool, tuple(arguments), ids, flash_arguments)
     names = " or ".join(dict.fromkeys(command[0] for command in board.programmers))
     lines = "".join(f"\n  {fix}" for fix in dict.fromkeys(fixes))
     raise EnvironmentLacksError(f"{board.title} is programmed by {names}, not found.{lines}")

@@ -136,6 +136,19 @@ def test_an_unknown_board_is_answered_with_the_closest_and_with_all():
         ('["iceprog", "{bitstream}"]', '"iceprog"', "programmers[0] must be a list"),
         ("icebreaker:ICE", "icebreaker.ICE", "platform must read 'package.module:Class'"),
         ("[uart]", "[uart", "cannot be read as TOML"),
+        ("pulse_hz = 40_000_000", "pulse_hz = 0", "flash.pulse_hz must be above 0"),
+        ("offset = 131_072", "offset = 16_777_216", "flash.offset below flash.size"),
+        ("size = 16_777_216", "size = 33_554_432", "of at most 16777216 bytes (three bytes of add"),
+        (
+            "ddr = 1",
+            'programmers = [["iceprog", "-o", "{offset}"]]',
+            "the flash's programmer 'iceprog -o {offset}' has no {flash} in it",
+        ),
+        (
+            "ddr = 1",
+            'programmers = [["iceprog", "-o", "{offset}", "{flash}"]]',
+            "flash.programmers has no command of openFPGALoader",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_its_file_and_key(tmp_path, old, new, message):

@@ -58,10 +58,11 @@ class Bench:
         monkeypatch.setattr(usb, "NODES", self.nodes)
         self.build("icebreaker", "bitstream.bin")
 
-    def build(self, board, bitstream):
+    def build(self, board, *names):
         (self.folder / "report.json").write_text(json.dumps({"board": {"name": board}}))
-        (self.folder / bitstream).write_bytes(b"bits")
-        files = {bitstream: hashlib.sha256(b"bits").hexdigest()}
+        for name in names:
+            (self.folder / name).write_bytes(b"bits")
+        files = dict.fromkeys(names, hashlib.sha256(b"bits").hexdigest())
         (self.folder / "MANIFEST.json").write_text(json.dumps({"files": files}))
 
     def programmer(self, name, said, code):
@@ -235,6 +236,71 @@ def test_the_ulx3s_has_its_own_bridge_and_programmer(bench):
     bench.plug(9, product_id="6015")
     program_board(bench.folder)
     assert bench.called()[-1] == f"-b ulx3s {bench.folder / 'bitstream.bit'}"
+
+
+@pytest.mark.parametrize(
+    ("board", "bitstream", "product_id", "programmer", "flash_call", "call"),
+    [
+        (
+            "tang-nano-9k",
+            "bitstream.fs",
+            "6010",
+            "openFPGALoader",
+            "-b tangnano9k --external-flash -f -o 0 {}",
+            "-b tangnano9k {}",
+        ),
+        (
+            "ulx3s-85f",
+            "bitstream.bit",
+            "6015",
+            "openFPGALoader",
+            "-b ulx3s -f -o 2097152 {}",
+            "-b ulx3s {}",
+        ),
+        (
+            "ulx3s-85f",
+            "bitstream.bit",
+            "6015",
+            "fujprog",
+            "-T img -j flash -f 2097152 {}",
+            "{}",
+        ),
+    ],
+)
+def test_a_program_of_its_own_is_written_into_the_flash_before_the_bitstream(
+    bench, board, bitstream, product_id, programmer, flash_call, call
+):
+    bench.build(board, bitstream, "flash.bin")
+    bench.plug(7, product_id=product_id)
+    bench.programmer(programmer, "Done", 0)
+    program_board(bench.folder)
+    assert bench.called()[-2:] == [
+        flash_call.format(bench.folder / "flash.bin"),
+        call.format(bench.folder / bitstream),
+    ]
+
+
+def test_without_a_program_in_the_flash_it_is_left_alone(bench):
+    bench.build("tang-nano-9k", "bitstream.fs")
+    bench.plug(7)
+    bench.programmer("openFPGALoader", "Done", 0)
+    program_board(bench.folder)
+    assert bench.called()[-1] == f"-b tangnano9k {bench.folder / 'bitstream.fs'}"
+    assert not any("flash" in call for call in bench.called())
+
+
+def test_a_flash_that_cannot_be_written_is_not_followed_by_the_bitstream(bench):
+    bench.build("tang-nano-9k", "bitstream.fs", "flash.bin")
+    bench.plug(7)
+    bench.programmer("openFPGALoader", "Error: write to flash failed", 1)
+    assert "write to flash failed" in bench.failure(DesignError)
+    assert not any("bitstream.fs" in call for call in bench.called())
+
+
+def test_a_board_that_cannot_say_how_its_flash_is_written_is_refused(bench):
+    bench.build("icebreaker", "bitstream.bin", "flash.bin")
+    bench.programmer("iceprog", ICEPROG_DONE, 0)
+    assert "it needs flash.programmers" in bench.failure(InputError)
 
 
 def test_a_build_without_bitstream_or_board_is_refused(bench):

@@ -25,6 +25,7 @@ from lgncc.hw.folded import FoldedCore
 from lgncc.mapping.assembler import assemble
 
 KINDS = ("class", "scores", "bits")
+FLASH = spi_flash.Flash("", 0x20000, 1 << 24, pulse_cycles=1)
 
 
 @pytest.mark.parametrize("kind", KINDS)
@@ -149,8 +150,8 @@ def test_state_and_lanes_do_not_go_together():
 def simulate_from_flash(model, program, loaded):
     """Payloads of three samples; `program` is what the bitstream expects, `loaded` what stands
     in the flash."""
-    memory = FlashProgram(program, "", 0x20000)
-    memory.image = FlashProgram(loaded, "", 0x20000).image
+    memory = FlashProgram(program, FLASH)
+    memory.image = FlashProgram(loaded, FLASH).image
     core = FoldedCore(model, program=program, memory=memory)
     vectors = vectors_of(model, random_samples(model, 3))
     taken = []
@@ -200,4 +201,4 @@ def test_another_program_in_the_flash_is_never_run():
 def test_a_program_beyond_the_ram_is_refused_with_what_there_is():
     model = builds.deep_model(layers=9, width=2000)
     with pytest.raises(DesignError, match=r"20,\d+ instructions of 4\d bits; .* holds 16,384"):
-        FlashProgram(assemble(model), "", 0)
+        FlashProgram(assemble(model), FLASH)

@@ -15,11 +15,12 @@ from lgncc.hw import spi_flash
 from lgncc.hw.flash import FlashProgram
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.nodes import BlockNodes, SinglePortNodes
-from lgncc.hw.spi_flash import SimulatedFlash
+from lgncc.hw.spi_flash import Flash, SimulatedFlash
 from lgncc.hw.streamed import StreamedProgram
 from lgncc.mapping.assembler import assemble
 
-OFFSET = 0x20000
+FLASH = Flash("", 0x20000, 1 << 24, pulse_cycles=1)
+SLOW = [FLASH, replace(FLASH, pulse_cycles=2), replace(FLASH, pulse_cycles=3)]
 NODES = {"block RAM": BlockNodes, "single-port RAM": SinglePortNodes}
 
 
@@ -33,21 +34,23 @@ def model_of_chunks():
     return builds.deep_model(layers=3, width=92)
 
 
-def streamed(model, lanes=1, nodes="single-port RAM"):
+def streamed(model, lanes=1, nodes="single-port RAM", flash=FLASH):
     program = assemble(model)
     return FoldedCore(
         model,
         lanes=lanes,
         program=program,
-        memory=StreamedProgram(program, "", OFFSET),
+        memory=StreamedProgram(program, flash),
         nodes=NODES[nodes](program.depth, lanes),
     )
 
 
-@pytest.mark.parametrize("nodes", NODES)
-def test_a_streamed_program_keeps_the_stated_latency_interval_and_start(nodes):
+@pytest.mark.parametrize(
+    ("nodes", "flash"), [*((n, FLASH) for n in NODES), *(("block RAM", f) for f in SLOW[1:])]
+)
+def test_a_streamed_program_keeps_the_stated_latency_interval_and_start(nodes, flash):
     model = model_of_chunks()
-    core = streamed(model, nodes=nodes)
+    core = streamed(model, nodes=nodes, flash=flash)
     samples = random_samples(model, 2)
     drive = Drive(core)
     taken = drive.run(
@@ -88,10 +91,11 @@ def test_the_program_may_be_in_block_ram_and_the_nodes_in_single_port_ram():
     ]
 
 
-def test_a_program_that_is_loaded_at_start_is_ready_at_the_stated_cycle():
+@pytest.mark.parametrize("flash", SLOW)
+def test_a_program_that_is_loaded_at_start_is_ready_at_the_stated_cycle(flash):
     model = builds.small_model("class")
     program = assemble(model)
-    core = FoldedCore(model, program=program, memory=FlashProgram(program, "", OFFSET))
+    core = FoldedCore(model, program=program, memory=FlashProgram(program, flash))
     drive = Drive(core)
     samples = random_samples(model, 1)
     taken = drive.run(
@@ -106,8 +110,8 @@ class Disturbed(Component):
 
     cycle = 0
 
-    def __init__(self, image, offset):
-        self.flash = SimulatedFlash(image, offset)
+    def __init__(self, image, flash):
+        self.flash = SimulatedFlash(image, flash)
         super().__init__({"cs": In(1), "clk": In(1), "copi": In(1), "dq": Out(2)})
 
     def elaborate(self, platform):
@@ -116,7 +120,8 @@ class Disturbed(Component):
         now = Signal(32)
         m.d.sync += now.eq(now + 1)
         m.d.comb += [getattr(flash, name).eq(getattr(self, name)) for name in ("cs", "clk", "copi")]
-        m.d.comb += self.dq.eq(flash.dq ^ (now == self.cycle))
+        there = (now >= self.cycle) & (now < self.cycle + flash.flash.pulse_cycles)
+        m.d.comb += self.dq.eq(flash.dq ^ there)
         return m
 
 
@@ -126,18 +131,20 @@ def test_a_chunk_of_another_program_never_runs():
     program = core.program
     table = program.table.copy()
     table[-3] ^= 1
-    other = StreamedProgram(replace(program, table=table), "", OFFSET)
+    other = StreamedProgram(replace(program, table=table), FLASH)
     core.memory.image = other.image
     (vector,) = vectors_of(model, random_samples(model, 1))
     assert Drive(core).run([vector], cycles=core.start_cycles + 2 * core.latency_cycles) == []
 
 
-@pytest.mark.parametrize("chunk", [0, 1])
-def test_a_chunk_with_a_damaged_bit_is_read_again_and_the_answer_is_right(chunk, monkeypatch):
+@pytest.mark.parametrize(("chunk", "flash"), [(0, FLASH), (1, FLASH), (1, SLOW[1])])
+def test_a_chunk_with_a_damaged_bit_is_read_again_and_the_answer_is_right(
+    chunk, flash, monkeypatch
+):
     model = model_of_chunks()
-    core = streamed(model)
-    pairs = core.memory.chunk_pairs
-    in_chunk = core.start_cycles + spi_flash.SEEK_CYCLES + chunk * pairs + pairs // 2
+    core = streamed(model, flash=flash)
+    cycles = core.memory.fetch.chunk_cycles
+    in_chunk = core.start_cycles + flash.seek_cycles + chunk * cycles + cycles // 2
     monkeypatch.setattr(Disturbed, "cycle", in_chunk)
     monkeypatch.setattr(spi_flash, "SimulatedFlash", Disturbed)
     vectors = vectors_of(model, random_samples(model, 1))
@@ -145,4 +152,4 @@ def test_a_chunk_with_a_damaged_bit_is_read_again_and_the_answer_is_right(chunk,
     ((cycle, payload),) = taken
     assert payload == answer(model, random_samples(model, 1)[0])
     late = cycle - core.start_cycles - core.latency_cycles
-    assert pairs < late < pairs + 100
+    assert cycles < late < cycles + 100 * flash.pulse_cycles

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from lgncc.boards import load_board
-from lgncc.emit.board import with_flash
+from lgncc.emit.board import board_files
 from lgncc.hw.flash import FlashProgram
 from lgncc.hw.streamed import StreamedProgram
 from lgncc.mapping.assembler import assemble
@@ -74,13 +74,32 @@ def test_a_loaded_program_is_in_the_flash_word_by_word(program):
     assert words == program.words.tolist()
 
 
-def test_the_bitstream_carries_the_image_where_the_board_reads_it(program):
+def files_of(tmp_path, board, suffix, image):
+    bitstream = tmp_path / f"top{suffix}"
+    bitstream.write_bytes(b"\x7e" * 1000)
+    return board_files(bitstream, SimpleNamespace(flash=(board.flash.offset, image)), board)
+
+
+def test_the_bitstream_carries_the_image_where_the_board_reads_it(program, tmp_path):
     image = image_of(program, StreamedProgram)
-    offset = BOARD.flash.offset
-    file = with_flash(b"\x7e" * 1000, SimpleNamespace(flash=(offset, image)))
+    files = files_of(tmp_path, BOARD, ".bin", image)
+    assert list(files) == ["bitstream.bin"]
+    file, offset = files["bitstream.bin"], BOARD.flash.offset
     assert file[:1000] == b"\x7e" * 1000
     assert file[1000:offset] == b"\xff" * (offset - 1000)
     assert file[offset:] == image
+
+
+@pytest.mark.parametrize(("name", "suffix"), [("tang-nano-9k", ".fs"), ("ulx3s-85f", ".bit")])
+def test_a_flash_that_is_written_apart_has_a_file_of_its_own(program, tmp_path, name, suffix):
+    image = image_of(program, StreamedProgram)
+    files = files_of(tmp_path, load_board(name), suffix, image)
+    assert files == {f"bitstream{suffix}": b"\x7e" * 1000, "flash.bin": image}
+
+
+def test_a_design_without_an_image_is_a_bitstream_and_nothing_else(tmp_path):
+    files = files_of(tmp_path, load_board("tang-nano-9k"), ".fs", b"")
+    assert files == {"bitstream.fs": b"\x7e" * 1000}
 
 
 def test_another_program_has_another_key(program):
