@@ -7,6 +7,7 @@ signed and unsigned formats, ties between classes, gates whose fanins do not com
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 
 import numpy as np
@@ -76,8 +77,10 @@ def deep_model(layers, width, classes=4, seed=1):
     return LogicModel(Encoder.identity(width), netlist, readout, Provenance("test"))
 
 
-def write_build(folder, model, built=None, design=None):
-    """A build folder of `model`; `built`, or a BoardDesign, is what the Verilog is really of."""
+def write_build(folder, model, built=None, design=None, runtime=None):
+    """A build folder of `model`; `built`, or a BoardDesign, is what the Verilog is really of.
+
+    runtime: as the fixture `verilator_runtime` gives it, to compile less for simulations."""
     built = model if built is None else built
     design = design or emit_board(built, load_board("icebreaker"))
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,6 +89,8 @@ def write_build(folder, model, built=None, design=None):
     save_model(model, folder / "model.npz")
     save_model(model, folder / "optimized_model.npz")
     (folder / "design.json").write_text(json.dumps(design.facts))
+    if runtime is not None:
+        shutil.copytree(runtime, folder / "work" / "sim" / runtime.name, dirs_exist_ok=True)
     return folder
 
 

@@ -5,15 +5,18 @@ from __future__ import annotations
 import fcntl
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import builds
 import cli
 import pytest
 from hypothesis import settings
 
 from lgncc.cli import main
+from lgncc.verify.rtl import check_core
 
 # pytest-xdist keeps every core busy; torch's own threads would only get in their way.
 os.environ.setdefault("OMP_NUM_THREADS", "1")
@@ -73,6 +76,23 @@ def digits_build(tmp_path_factory) -> DigitsBuild:
     done = cli.Done(*json.loads(said.read_text()))
     assert done.code == 0, done.err
     return DigitsBuild(folder, json.loads((folder / "report.json").read_text()), done)
+
+
+@pytest.fixture(scope="session")
+def verilator_runtime(tmp_path_factory) -> Path:
+    """A folder for `builds.write_build`: the objects that every simulator of a build links,
+    compiled once, also where several processes run the tests."""
+    common = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        common = common.parent
+    folder = common / "verilator-runtime"
+    with (common / "verilator-runtime.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not (folder / "made").exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            check_core(builds.write_build(folder, builds.small_model()), None, lambda _: None)
+            (folder / "made").touch()
+    return next((folder / "work" / "sim").glob("runtime-*"))
 
 
 @pytest.fixture

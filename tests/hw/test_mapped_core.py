@@ -59,14 +59,14 @@ def test_a_model_without_outputs_is_refused():
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
+def build(tmp_path_factory, verilator_runtime):
     """A pipeline of more ranks than a stall lasts, as a build folder."""
     model = builds.small_model("class")
     design = mapped("class")
     board = load_board("icebreaker")
     folder = tmp_path_factory.mktemp("mapped")
     emitted = emit_mapped_board(design, plan_stages(design.luts, 3), board)
-    return builds.write_build(folder, model, design=emitted)
+    return builds.write_build(folder, model, design=emitted, runtime=verilator_runtime)
 
 
 @pytest.mark.slow

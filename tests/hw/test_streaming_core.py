@@ -56,12 +56,13 @@ def test_the_header_states_the_capacity_and_no_register_has_an_enable(design):
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory, design):
+def build(tmp_path_factory, design, verilator_runtime):
     """A pipeline of more ranks than the buffer of a smaller one would hold, as a build folder."""
     board = load_board("ulx3s-85f")
     folder = tmp_path_factory.mktemp("streaming") / "build"
     emitted = emit_core(lambda: core_of(design, 2, input_register=False), board)
-    return builds.write_build(folder, builds.small_model("class"), design=emitted)
+    model = builds.small_model("class")
+    return builds.write_build(folder, model, design=emitted, runtime=verilator_runtime)
 
 
 @pytest.mark.slow

@@ -30,10 +30,11 @@ def silent(_):
 
 
 @pytest.fixture(scope="module")
-def folded(tmp_path_factory):
+def folded(tmp_path_factory, verilator_runtime):
     """Answers at the last step."""
     design = emit_core(lambda: FoldedCore(MODEL, sequencing=LAST), BOARD)
-    return write_build(tmp_path_factory.mktemp("folded") / "build", MODEL, design=design)
+    folder = tmp_path_factory.mktemp("folded") / "build"
+    return write_build(folder, MODEL, design=design, runtime=verilator_runtime)
 
 
 def refutation(folder):

@@ -34,9 +34,10 @@ def silent(_):
 
 
 @pytest.fixture(scope="module")
-def build(tmp_path_factory):
+def build(tmp_path_factory, verilator_runtime):
     """A right build, simulated once: what is compiled for it is reused by its mutants."""
-    folder = write_build(tmp_path_factory.mktemp("small") / "build", small_model())
+    folder = tmp_path_factory.mktemp("small") / "build"
+    write_build(folder, small_model(), runtime=verilator_runtime)
     check_core(folder, None, silent)
     return folder
 
