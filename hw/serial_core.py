@@ -6,7 +6,7 @@
                                  └─────────┘
 
 The shift register is loaded with the network's outputs, and then moves a row down a cycle; each
-row counts for one class at one weight, the classes in their order.
+row counts for a group of neighbouring classes, the groups in their order.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from __future__ import annotations
 from typing import Any
 
 import numpy as np
-from amaranth.hdl import Cat, ClockSignal, Instance, Module, Mux, Signal, unsigned
+from amaranth.hdl import Cat, ClockSignal, Instance, Module, Signal, unsigned
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
 
@@ -23,14 +23,12 @@ from lgncc.emit.luts import luts_verilog
 from lgncc.errors import DesignError
 from lgncc.hw.fabric import MAX_WIDTH
 from lgncc.hw.mapped_core import LUTS_MODULE
-from lgncc.hw.popcount import Popcount
+from lgncc.hw.row_counter import RowCounter
 from lgncc.hw.sequence import STATELESS
 from lgncc.mapping.design import PARTS
 from lgncc.mapping.parts import of_encoder
 from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.stages import Stages
-
-COUNT_STAGES = 3  # count, score, best
 
 
 class SerialCore(Component):
@@ -47,12 +45,9 @@ class SerialCore(Component):
         self.design = design
         self.model = design.model
         self.input_register = input_register
-        readout = design.model.readout
+        self.readout = RowCounter(design)
         in_width = design.model.encoder.input_width
-        if readout.kind == "class":
-            out_width = max((readout.n_classes - 1).bit_length(), 1)
-        else:
-            out_width = readout.n_classes * design.form.width
+        out_width = len(self.readout.payload)
         for what, width in (("input", in_width), ("output", out_width)):
             if not 1 <= width <= MAX_WIDTH:
                 raise DesignError(
@@ -75,7 +70,7 @@ class SerialCore(Component):
     @property
     def latency_cycles(self) -> int:
         """Clock edges from the one that accepts a vector to the one that can take its answer."""
-        return int(self.input_register) + 1 + self.design.rows + COUNT_STAGES - 1
+        return int(self.input_register) + self.design.rows + self.readout.latency
 
     @property
     def contents(self) -> str:
@@ -83,7 +78,8 @@ class SerialCore(Component):
         luts, design = self.design.luts, self.design
         return (
             f"LUTs: {luts.n_gates} of {luts.k} inputs, {luts.depth} levels; {luts.n_state} bits "
-            f"counted in {design.rows} rows of {design.bits_a_cycle}"
+            f"counted in {design.rows} rows, {design.bits_a_cycle} of {design.classes_a_cycle} "
+            f"class{'es' * (design.classes_a_cycle > 1)} in each"
         )
 
     def extra_verilog(self) -> str:
@@ -136,7 +132,7 @@ class SerialCore(Component):
         bits = Signal(len(design.luts.outputs))
         clocked = {"i_clk": ClockSignal(), "i_step": advance} if len(bits) else {}
         m.submodules.luts = Instance(LUTS_MODULE, i_x=Cat(vector, load), o_y=bits, **clocked)
-        m.submodules.readout = count = RowCounter(design)
+        m.submodules.readout = count = self.readout
         m.d.comb += [
             count.bits.eq(bits),
             count.row.eq(row),
@@ -145,89 +141,4 @@ class SerialCore(Component):
             self.o.payload.eq(count.payload),
             self.o.valid.eq(count.done),
         ]
-        return m
-
-
-class RowCounter(Component):
-    """Rows of bits to scores and a class, in COUNT_STAGES registers.
-
-    Ports: `bits`, `row`, `active`: In, the row that is visible and its index; `enable`: In(1),
-    clock enable; `payload`: Out, the class or the scores; `done`: Out(1), it is complete.
-    """
-
-    def __init__(self, design: SerialDesign) -> None:
-        self.design = design
-        readout = design.model.readout
-        index_bits = max((readout.n_classes - 1).bit_length(), 1)
-        self.is_class = readout.kind == "class"
-        super().__init__(
-            {
-                "bits": In(len(design.luts.outputs)),
-                "row": In(range(max(design.rows, 2))),
-                "active": In(1),
-                "enable": In(1),
-                "payload": Out(
-                    index_bits if self.is_class else readout.n_classes * design.form.width
-                ),
-                "done": Out(1),
-            }
-        )
-
-    def elaborate(self, platform: object) -> Module:
-        m = Module()
-        design = self.design
-        m.submodules.popcount = popcount = Popcount(len(self.bits))
-        m.d.comb += popcount.bits.eq(self.bits)
-
-        # Stage 1: the row's bits at their weight. Only marked rows differ from the plain case.
-        weighted = Signal(design.form.width)
-        ends = Signal()
-        ends_class = np.append(np.diff(design.klass) != 0, True)
-        m.d.comb += weighted.eq(popcount.count)
-        with m.Switch(self.row):
-            for column in range(1, int(design.column.max()) + 1):
-                with m.Case(*np.flatnonzero(design.column == column).tolist()):
-                    m.d.comb += weighted.eq(popcount.count << column)
-        with m.Switch(self.row), m.Case(*np.flatnonzero(ends_class).tolist()):
-            m.d.comb += ends.eq(1)
-        amount = Signal(design.form.width)
-        counting, ends_1, final_1 = Signal(), Signal(), Signal()
-        with m.If(self.enable):
-            m.d.sync += [
-                amount.eq(weighted),
-                counting.eq(self.active),
-                ends_1.eq(self.active & ends),
-                final_1.eq(self.active & (self.row == design.rows - 1)),
-            ]
-
-        # Stage 2: the score of the class; its first row starts from the constant.
-        score = Signal(design.form.width)
-        fresh = Signal(init=1)
-        klass = Signal(range(max(len(design.form.constant), 2)))
-        start = Signal(design.form.width)
-        with m.Switch(klass):
-            for index, constant in enumerate(design.form.constant.tolist()):
-                with m.Case(index):
-                    m.d.comb += start.eq(constant)
-        ends_2, final_2 = Signal(), Signal()
-        with m.If(self.enable):
-            m.d.sync += [ends_2.eq(ends_1), final_2.eq(final_1)]
-            with m.If(counting):
-                m.d.sync += [score.eq(Mux(fresh, start, score) + amount), fresh.eq(ends_1)]
-                with m.If(ends_1):
-                    m.d.sync += klass.eq(Mux(final_1, 0, klass + 1))
-
-        # Stage 3: the best class so far, or all scores.
-        best = Signal(design.form.width, reset_less=True)
-        rank = Signal.like(klass)
-        with m.If(self.enable):
-            m.d.sync += self.done.eq(final_2)
-            with m.If(ends_2):
-                m.d.sync += rank.eq(Mux(final_2, 0, rank + 1))
-                if not self.is_class:
-                    m.d.sync += self.payload.eq(Cat(self.payload, score)[design.form.width :])
-                else:
-                    # Strictly greater: at a tie the lower index stays.
-                    with m.If((rank == 0) | (score > best)):
-                        m.d.sync += [best.eq(score), self.payload.eq(rank)]
         return m

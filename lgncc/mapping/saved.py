@@ -22,6 +22,7 @@ from lgncc.storage import (
 
 SERIAL, PROGRAM, TABLE = "lgncc-serial-design", "lgncc-program", "lgncc-arrival-table"
 VERSION = 1
+SERIAL_VERSION = 2
 
 _LUTS = {f"luts.{name[8:]}": kind for name, kind in ARRAYS.items() if name.startswith("netlist.")}
 _FORM = {
@@ -34,7 +35,9 @@ _FORM = {
         "constant": "int64",
     }.items()
 }
-_PLACES = dict.fromkeys(("place", "row", "lane", "klass", "column"), ("int32", 1))
+_PLACES = dict.fromkeys(("term", "place", "row", "lane", "group"), ("int32", 1)) | {
+    "column": ("int32", 2)
+}
 _INSTRUCTIONS = {
     "op": ("uint8", 1),
     "table": ("uint8", 1),
@@ -53,8 +56,9 @@ def save_serial(design: SerialDesign, path: Path) -> None:
     arrays |= {name: getattr(design, name) for name in _PLACES}
     header = {
         "format": SERIAL,
-        "version": VERSION,
+        "version": SERIAL_VERSION,
         "bits_a_cycle": design.bits_a_cycle,
+        "classes_a_cycle": design.classes_a_cycle,
         "width": design.form.width,
         "n_inputs": design.luts.n_inputs,
     }
@@ -64,7 +68,7 @@ def save_serial(design: SerialDesign, path: Path) -> None:
 def load_serial(path: Path, model: LogicModel) -> SerialDesign:
     """Raises InputError where the file is not what `save_serial` wrote."""
     arrays = read_npz(path)
-    header = read_header(path, arrays, SERIAL, VERSION)
+    header = read_header(path, arrays, SERIAL, SERIAL_VERSION)
     arrays = checked_arrays(path, arrays, _LUTS | _FORM | _PLACES)
     with damage_reported(path):
         luts: dict[str, Any] = {name[5:]: arrays[name] for name in _LUTS}
@@ -74,6 +78,7 @@ def load_serial(path: Path, model: LogicModel) -> SerialDesign:
             model=model,
             luts=Netlist(n_inputs=int(header["n_inputs"]), **luts),
             bits_a_cycle=int(header["bits_a_cycle"]),
+            classes_a_cycle=int(header["classes_a_cycle"]),
             form=NormalForm(**form, width=int(header["width"])),
             **places,
         )

@@ -1,9 +1,9 @@
 """Rung "mapping" of a class-serial design: what is loaded and counted is the model's readout.
 
-The lemmas: the form is the readout; each term is loaded into one place of a row that counts for its
-class at its weight, and nothing else is loaded; a cycle moves every row down by one. Together: when
-all rows have been counted, each class has its word. The counter and the comparison of the words are
-hardware (lgncc.hw.serial_core), which simulation covers.
+The lemmas: the form is the readout; each term is loaded into places that count for its class and
+add up to its weight, and nothing else is loaded; a cycle moves every row down by one. Together:
+when all rows have been counted, each class has its word. The counter and the comparison of the
+words are hardware (lgncc.hw.row_counter), which simulation covers.
 """
 
 from __future__ import annotations
@@ -37,31 +37,58 @@ def check_serial(design: SerialDesign) -> Rung:
 
 
 def check_rows(design: SerialDesign) -> str:
-    """Every term has a place of its own, in a row of its class and column; row 0 is read."""
-    form, rows = design.form, len(design.klass)
-    n_state = design.luts.n_state
+    """A term's places are of its class and add up to its weight; the groups are in order, and
+    row 0 is read."""
+    form, n_state = design.form, design.luts.n_state
     if len(design.row) != n_state or len(design.lane) != n_state:
         raise RefutedError(ROWS, f"{len(design.row)} places for {n_state} state bits")
-    if len(design.place) != len(form.node) or len(np.unique(design.place)) != len(form.node):
-        raise RefutedError(ROWS, "a term has no place of its own")
-    where = design.row[design.place]
-    wrong = (design.klass[where] != form.klass) | (design.column[where] != form.column)
-    if wrong.any():
-        term = int(np.argmax(wrong))
+    if len(design.place) != len(design.term) or len(np.unique(design.place)) != len(design.place):
+        raise RefutedError(ROWS, "two terms share a place")
+    _check_groups(design)
+    lanes = design.classes_a_cycle * design.bits_a_cycle
+    for what, index, limit in (
+        ("term", design.term, len(form.node)),
+        ("place", design.place, n_state),
+        ("row", design.row, design.rows),
+        ("lane", design.lane, lanes),
+    ):
+        if ((index < 0) | (index >= limit)).any():
+            raise RefutedError(ROWS, f"a {what} that there is none of, of {limit:,}")
+    if len(np.unique(design.row.astype(np.int64) * lanes + design.lane)) != n_state:
+        raise RefutedError(ROWS, "two state bits share a place")
+    lane, row = design.lane[design.place], design.row[design.place]
+    counted_for, klass = design.klass(lane, row), form.klass[design.term]
+    if (wrong := np.flatnonzero(counted_for != klass)).size:
+        at = wrong[0]
         raise RefutedError(
             ROWS,
-            f"term {term} counts for class {form.klass[term]} at column {form.column[term]}, its "
-            f"row {where[term]} for {design.klass[where[term]]} at {design.column[where[term]]}",
+            f"term {design.term[at]} counts for class {klass[at]}, its row {row[at]} for "
+            f"{counted_for[at]}",
         )
-    key = design.row.astype(np.int64) * design.bits_a_cycle + design.lane
-    if len(np.unique(key)) != n_state or (np.diff(design.klass) < 0).any():
-        raise RefutedError(ROWS, "two state bits share a place, or the classes are out of order")
-    if len(np.unique(design.klass)) != len(form.constant):
-        raise RefutedError(ROWS, "a class has no row")
+    weight = np.zeros(len(form.node), np.int64)
+    column = design.column[row, lane // design.bits_a_cycle].astype(np.int64)
+    np.add.at(weight, design.term, np.left_shift(1, column))
+    if (wrong := np.flatnonzero(weight != np.left_shift(1, form.column.astype(np.int64)))).size:
+        term = wrong[0]
+        raise RefutedError(
+            ROWS, f"term {term} weighs {1 << form.column[term]}, its places {weight[term]}"
+        )
     first = design.luts.first_state + np.flatnonzero(design.row == 0)
-    if not np.array_equal(np.sort(design.luts.outputs), first):
+    if not np.array_equal(design.luts.outputs, first):
         raise RefutedError(ROWS, "the outputs are not the row that is counted")
-    return f"{len(form.node):,} terms in {rows:,} rows of {design.bits_a_cycle}"
+    return (
+        f"{len(form.node):,} terms in {design.rows:,} rows, {design.bits_a_cycle} of "
+        f"{design.classes_a_cycle} in each"
+    )
+
+
+def _check_groups(design: SerialDesign) -> None:
+    n_groups = -(-len(design.form.constant) // design.classes_a_cycle)
+    steps = np.diff(design.group, prepend=-1, append=n_groups)
+    if (steps[1:-1] >> 1).any() or steps[0] != 1 or steps[-1] != 1:
+        raise RefutedError(ROWS, "the groups of classes are out of order, or one has no row")
+    if design.column.shape != (design.rows, design.classes_a_cycle) or (design.column < 0).any():
+        raise RefutedError(ROWS, f"weights of shape {design.column.shape} for {design.rows} rows")
 
 
 def compare_step(design: SerialDesign) -> Comparison:
@@ -70,9 +97,10 @@ def compare_step(design: SerialDesign) -> Comparison:
     reference = NetlistBuilder(luts.n_inputs, luts.n_state)
     load = int(reference.inputs[-1])
     bits = append_encoder(reference, model.encoder, reference.inputs[:-1])
-    terms = append_cone(reference, model.netlist, form.node, source_ids(model.netlist), bits)
+    nodes = append_cone(reference, model.netlist, form.node, source_ids(model.netlist), bits)
     loaded = np.zeros(luts.n_state, np.int32)
-    loaded[design.place] = complement_where(reference, terms, form.inverted)
+    terms = complement_where(reference, nodes, form.inverted)
+    loaded[design.place] = terms[design.term]
     stay = reference.gates(A_AND_NOT_B, _above(design, reference.state), load)
     next_state = reference.gates(OR, reference.gates(AND, loaded, load), stay)
 
@@ -91,8 +119,8 @@ def compare_step(design: SerialDesign) -> Comparison:
 
 def _above(design: SerialDesign, state: Ids) -> Ids:
     """For each state bit the one a row up in its lane, constant 0 where there is none."""
-    rows = len(design.klass)
-    table = np.zeros((rows + 1, design.bits_a_cycle), np.int32)
+    lanes = design.classes_a_cycle * design.bits_a_cycle
+    table = np.zeros((design.rows + 1, lanes), np.int32)
     table[design.row, design.lane] = state
     above: Ids = table[design.row + 1, design.lane]
     return above

@@ -11,8 +11,11 @@ from cores import random_samples, vectors_of
 from hypothesis import given
 from hypothesis import strategies as st
 
+from lgncc.builder import NetlistBuilder
+from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
 from lgncc.mapping.serial import map_serial
+from lgncc.model import LogicModel, Provenance, Readout
 
 
 def step(design, state, vector, load):
@@ -26,9 +29,12 @@ def counted(design, vector):
     """Words of the classes: loaded once, then row after row, as the hardware counts them."""
     state = step(design, [0] * design.luts.n_state, vector, 1)
     words = design.form.constant.tolist()
-    for klass, column in zip(design.klass.tolist(), design.column.tolist(), strict=True):
-        row = [state[node - design.luts.first_state] for node in design.luts.outputs.tolist()]
-        words[klass] += sum(row) << column
+    for group, column in zip(design.group.tolist(), design.column.tolist(), strict=True):
+        for node in design.luts.outputs.tolist():
+            bit = node - design.luts.first_state
+            member = int(design.lane[bit]) // design.bits_a_cycle
+            if state[bit]:
+                words[group * design.classes_a_cycle + member] += 1 << column[member]
         state = step(design, state, 0, 0)
     assert not any(state), "nothing is left behind the last row"
     return [word % (1 << design.form.width) for word in words]
@@ -44,8 +50,8 @@ def expected(model, sample):
     return scores
 
 
-def check(model, samples, bits_a_cycle):
-    design = map_serial(model, bits_a_cycle)
+def check(model, samples, bits_a_cycle, classes_a_cycle=1):
+    design = map_serial(model, bits_a_cycle, classes_a_cycle)
     for vector, sample in zip(vectors_of(model, samples), samples, strict=True):
         words, scores = counted(design, vector), expected(model, sample)
         if model.readout.kind == "scores":
@@ -56,10 +62,11 @@ def check(model, samples, bits_a_cycle):
 
 
 @pytest.mark.parametrize("bits_a_cycle", [1, 2, 3, 16])
+@pytest.mark.parametrize("classes_a_cycle", [1, 2, 3])  # of 4, and of 3
 @pytest.mark.parametrize("kind", ["class", "scores"])
-def test_the_rows_add_up_to_the_scores(kind, bits_a_cycle):
+def test_the_rows_add_up_to_the_scores(kind, classes_a_cycle, bits_a_cycle):
     model = builds.small_model(kind)
-    check(model, random_samples(model, 10), bits_a_cycle)
+    check(model, random_samples(model, 10), bits_a_cycle, classes_a_cycle)
 
 
 @given(data=st.data())
@@ -68,7 +75,7 @@ def test_any_stateless_model_with_classes(data):
     if model.readout.kind == "bits":
         return
     samples = data.draw(strategies.feature_integers(model.encoder, 2)).tolist()
-    check(model, samples, data.draw(st.integers(1, 5)))
+    check(model, samples, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)))
 
 
 def test_a_row_a_cycle_and_a_register_a_bit():
@@ -78,6 +85,41 @@ def test_a_row_a_cycle_and_a_register_a_bit():
     assert four.rows < one.rows / 2
     # A last gate of two inputs shares its LUT with the multiplexer: only the layer below is extra.
     assert one.luts.n_gates <= one.luts.n_state + 32
+
+
+def weighted_model(weights, classes=2):
+    """Classes that each read as many inputs as there are weights."""
+    n = classes * len(weights)
+    readout = Readout(
+        "scores",
+        output=np.arange(n),
+        klass=np.repeat(np.arange(classes), len(weights)),
+        weight=np.tile(weights, classes),
+        bias=np.zeros(classes),
+    )
+    netlist = NetlistBuilder(n).finish(np.arange(2, 2 + n))
+    return LogicModel(Encoder.identity(n), netlist, readout, Provenance("test"))
+
+
+def test_heavy_bits_fill_the_rows_of_light_ones():
+    # Six of weight 1 and one of weight 2 are eight places: two rows of four, and not three.
+    model = weighted_model([1, 1, 1, 1, 1, 1, 2])
+    design = check(model, random_samples(model, 10), 4)
+    assert design.rows == 4
+    assert not design.column.any()
+    # Beside full rows, three of weight 2 would take two more; a row of their own is one.
+    model = weighted_model([1] * 8 + [2] * 3)
+    design = check(model, random_samples(model, 10), 4)
+    assert design.rows == 6
+    assert design.column.max() == 1
+
+
+def test_classes_that_are_counted_at_once_share_rows():
+    model = builds.deep_model(layers=2, width=60, classes=10)
+    one = check(model, random_samples(model, 3), 6)
+    three = check(model, random_samples(model, 3), 6, 3)
+    assert (one.rows, three.rows) == (10, 4)
+    assert three.luts.n_state <= one.luts.n_state
 
 
 def test_bits_are_refused():

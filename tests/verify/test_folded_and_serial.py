@@ -96,10 +96,10 @@ def test_an_instruction_that_counts_on_the_old_value_beside_a_write_is_refuted()
     check_writes(model, execute(far))
 
 
-@pytest.mark.parametrize("bits_a_cycle", [1, 3])
+@pytest.mark.parametrize("row", [(1, 1), (3, 1), (1, 2), (2, 3), (16, 4)])
 @pytest.mark.parametrize("kind", ["class", "scores"])
-def test_a_serial_design_is_proved(kind, bits_a_cycle):
-    rung = check_serial(map_serial(builds.small_model(kind), bits_a_cycle))
+def test_a_serial_design_is_proved(kind, row):
+    rung = check_serial(map_serial(builds.small_model(kind), *row))
     assert (rung.rung, rung.result) == ("mapping", "proved")
 
 
@@ -111,10 +111,18 @@ def serial_faults(design):
     yield "step", replace(design, luts=replace(luts, table=table))
     yield "step", replace(design, luts=replace(luts, next_state=np.roll(luts.next_state, 1)))
     yield "rows", replace(design, place=np.r_[design.place[1:2], design.place[1:]])
-    klass = design.klass.copy()
-    klass[np.flatnonzero(np.diff(klass))[0]] += 1
-    yield "rows", replace(design, klass=klass)
+    yield "rows", replace(design, place=np.r_[luts.n_state, design.place[1:]])
+    yield "rows", replace(design, term=design.term[:-1], place=design.place[:-1])
+    yield "rows", replace(design, term=np.roll(design.term, 1))
+    group = design.group.copy()
+    group[np.flatnonzero(np.diff(group))[0]] += 1
+    yield "rows", replace(design, group=group)
+    yield "rows", replace(design, group=design.group + 1)
+    yield "rows", replace(design, group=design.group[::-1])
     yield "rows", replace(design, column=design.column + 1)
+    yield "rows", replace(design, lane=design.lane + 1)
+    yield "rows", replace(design, lane=np.zeros_like(design.lane))
+    yield "rows", replace(design, luts=replace(luts, outputs=luts.outputs[::-1]))
     form = replace(design.form, inverted=~design.form.inverted)
     yield "normal form", replace(design, form=form)
     constant = design.form.constant + np.arange(len(design.form.constant))
@@ -122,8 +130,9 @@ def serial_faults(design):
     assert n > 2
 
 
-def test_faults_of_a_serial_design_are_refuted_by_name():
-    design = map_serial(builds.small_model("class"), 2)
+@pytest.mark.parametrize("classes_a_cycle", [1, 2])
+def test_faults_of_a_serial_design_are_refuted_by_name(classes_a_cycle):
+    design = map_serial(builds.small_model("class"), 2, classes_a_cycle)
     for lemma, wrong in serial_faults(design):
         with pytest.raises(RefutedError) as refuted:
             check_serial(wrong)
@@ -134,5 +143,5 @@ def test_both_are_the_same_after_a_round_trip_to_disk(tmp_path):
     model = builds.small_model("class")
     save_program(assemble(model), tmp_path / "program.npz")
     assert np.array_equal(load_program(tmp_path / "program.npz").words, assemble(model).words)
-    save_serial(map_serial(model, 3), tmp_path / "serial.npz")
+    save_serial(map_serial(model, 3, 2), tmp_path / "serial.npz")
     assert check_serial(load_serial(tmp_path / "serial.npz", model)).result == "proved"
