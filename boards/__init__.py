@@ -59,18 +59,16 @@ class BlockRam:
 class BoardFlash:
     """The SPI flash of `size` bytes that holds the program of a folded core from byte `offset` on.
 
-    pulse_hz: pulses a second that it and the pads bear; ddr: 1 where the clock's pad is a register
-    for each half of a clock cycle, with the delay of other pads' registers. ram: single-port RAM
-    that the program may be loaded into, a nextpnr resource, if the part has any. programmers: the
-    commands, of those programs that write the bitstream, that write a file of its own; without any
-    the program stands behind the bitstream in one file.
+    pulse_hz: pulses a second that it and the pads bear. ram: single-port RAM that the program may
+    be loaded into, a nextpnr resource, if the part has any. programmers: the commands, of those
+    programs that write the bitstream, that write a file of its own; without any the program stands
+    behind the bitstream in one file.
     """
 
     resource: str
     offset: int
     size: int
     pulse_hz: int
-    ddr: int = 0
     ram: str = ""
     programmers: tuple[tuple[str, ...], ...] = ()
 

@@ -3,9 +3,8 @@
 flash.
 
 All pads are registers: what the reader wants in a cycle stands at the pins in the next one, and
-what the flash showed there is read in the one after. Where the clock's pad can change in the middle
-of a cycle, a pulse is half a cycle long, so that the flash runs at the clock of the design;
-elsewhere a pulse takes two cycles or more, low and then high.
+what the flash showed there is read in the one after. Where the flash bears the clock of the design,
+a pulse is half a cycle long; elsewhere it takes two cycles or more, low and then high.
 """
 
 from __future__ import annotations
@@ -13,10 +12,22 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from amaranth.hdl import Cat, Const, Instance, Module, Mux, Signal, unsigned
+from amaranth.hdl import (
+    Cat,
+    ClockDomain,
+    ClockSignal,
+    Const,
+    Instance,
+    Module,
+    Mux,
+    Signal,
+    unsigned,
+)
 from amaranth.lib import io
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
+
+from lgncc.hw.pins import PinPorts
 
 WAKE_UP = 0xAB  # release from deep power-down, where an FPGA's own loader may leave the flash
 READ_DUAL = 0x3B  # two bits a clock pulse; needs no setting of the flash, as four would
@@ -31,8 +42,7 @@ class Flash:
     """A flash and how it is read.
 
     resource: as amaranth-boards calls it; offset: the first byte that is read; size: bytes of the
-    flash; pulse_cycles: clock cycles of a pulse. Of one cycle it is where the clock's pad is a
-    register for each half of the cycle, with no more delay than the other pads have.
+    flash; pulse_cycles: clock cycles of a pulse.
     """
 
     resource: str
@@ -143,8 +153,8 @@ class FlashReader(Component):
 def connect_flash(
     m: Module, reader: FlashReader, platform: Any, flash: Flash, image: bytes
 ) -> None:
-    """The reader to the board's flash; without a platform, to a simulated one that holds `image`
-    from byte `offset` on."""
+    """The reader to the board's flash, or to ports in place of its pins; without a platform, to a
+    simulated one that holds `image` from byte `offset` on."""
     if platform is None:
         m.submodules.flash = simulated = SimulatedFlash(image, flash)
         m.d.comb += [
@@ -153,6 +163,9 @@ def connect_flash(
             simulated.copi.eq(reader.copi),
             reader.dq.eq(simulated.dq),
         ]
+        return
+    if isinstance(platform, PinPorts):
+        platform.connect_flash(m, reader, flash.pulse_cycles)
         return
     wires = [wire.name for wire in platform.lookup(flash.resource).ios]
     pins = platform.request(flash.resource, dir=dict.fromkeys(wires, "-"))
@@ -177,16 +190,31 @@ def connect_flash(
         dq0.oe.eq(reader.drive),
         reader.dq.eq(Cat(dq0.i, dq1.i)),
     ]
-    if flash.pulse_cycles == 1:
-        m.submodules.clk_pad = ddr = io.DDRBuffer("o", pins.clk)
-        m.d.comb += [ddr.o[0].eq(0), ddr.o[1].eq(reader.clk)]
-    elif "clk" in wires:
-        m.submodules.clk_pad = clk = io.FFBuffer("o", pins.clk)
-        m.d.comb += clk.o.eq(reader.clk)
+    level = _clock_level(m, reader)
+    if "clk" in wires:
+        m.submodules.clk_pad = clk = io.Buffer("o", pins.clk)
+        m.d.comb += clk.o.eq(level)
     else:  # ECP5: the pin is the configuration's own
-        level = Signal()
-        m.d.sync += level.eq(reader.clk)
         m.submodules.clk_pad = Instance("USRMCLK", i_USRMCLKI=level, i_USRMCLKTS=Const(0, 1))
+
+
+def _clock_level(m: Module, reader: FlashReader) -> Any:
+    """What the flash's clock is in the cycle after the one that says it.
+
+    A pulse of one cycle is high in its second half. Of the two registers that make it, one changes
+    in the middle of the cycle and the other at its end, so that no glitch can come between; that
+    needs no cell of a family's own, nor one whose delay must be known.
+    """
+    after = Signal()
+    m.d.sync += after.eq(reader.clk)
+    if reader.pulse_cycles > 1:
+        return after
+    m.domains.middle = ClockDomain("middle", clk_edge="neg", reset_less=True, local=True)
+    m.d.comb += ClockSignal("middle").eq(ClockSignal())
+    rise, fall = Signal(), Signal(reset_less=True)
+    m.d.middle += rise.eq(rise ^ after)
+    m.d.sync += fall.eq(rise)
+    return rise ^ fall
 
 
 ROW_BITS = 512

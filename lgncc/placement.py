@@ -78,7 +78,7 @@ def flash_of(board: Board) -> Flash:
     flash = board.flash
     if flash is None:
         raise DesignError(f"folded: the file of board {board.name} states no flash")
-    pulse_cycles = max(1 if flash.ddr else 2, math.ceil(board.clock.hz / flash.pulse_hz))
+    pulse_cycles = math.ceil(board.clock.hz / flash.pulse_hz)
     return Flash(flash.resource, flash.offset, flash.size, pulse_cycles)
 
 
