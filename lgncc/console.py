@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+import os
 import sys
 import time
 import types
@@ -19,10 +20,12 @@ from rich.console import Console
 from rich.status import Status
 from rich.text import Text
 
-from lgncc.errors import EnvironmentLacksError, LgnccError
+from lgncc.errors import EnvironmentLacksError, InputError, LgnccError
 from lgncc.facts import GivenFacts
 
+# What a shell says of a program that the signal ended: 128 and its number.
 INTERRUPTED = 130
+READER_LEFT = 141
 
 # No markup: what is printed holds the user's file names, whose brackets are no styles.
 stdout = Console(highlight=False, markup=False, emoji=False)
@@ -122,30 +125,46 @@ def run(app: typer.Typer) -> None:
     # Amaranth's: what a refused design had built already.
     warnings.filterwarnings("ignore", message=".* created but never used")
     try:
+        code = _exit_code(app)
+        sys.stdout.flush()  # here, and not as Python ends: a reader that has left is no defect
+    except BrokenPipeError:
+        code = READER_LEFT
+    except SystemExit as error:  # what typer and rich make of a broken pipe
+        if not isinstance(error.__context__, BrokenPipeError):
+            raise
+        code = READER_LEFT
+    if code == READER_LEFT:  # for what is not flushed yet
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    sys.exit(code)
+
+
+def _exit_code(app: typer.Typer) -> int:
+    """Run the command line. Says what failed."""
+    try:
         result = app(standalone_mode=False)
         if result == INTERRUPTED:  # newer typers return it, older ones raise Abort
             raise KeyboardInterrupt
     except LgnccError as error:
         _print_error(str(error))
-        sys.exit(error.exit_code)
+        return error.exit_code
     except (KeyboardInterrupt, typer.Abort):
         stderr.print("interrupted; nothing that looks finished was left behind")
-        sys.exit(INTERRUPTED)
+        return INTERRUPTED
     except BrokenPipeError:
-        sys.exit(0)
+        raise
     except OSError as error:
         # A full disk, a folder that may not be written: nobody foresees every place.
         where = f"{error.filename}: " if error.filename else ""
         _print_error(f"{where}{error.strerror or error}")
-        sys.exit(EnvironmentLacksError.exit_code)
+        return EnvironmentLacksError.exit_code
     except Exception as error:
         # The parser's own errors (unknown option, missing argument) know how to show themselves.
         show, code = getattr(error, "show", None), getattr(error, "exit_code", None)
-        if show is None or code is None:
+        if show is None or not isinstance(code, int):
             raise
         show()
-        sys.exit(code)
-    sys.exit(result if isinstance(result, int) else 0)
+        return code
+    return result if isinstance(result, int) else 0
 
 
 def _print_error(message: str) -> None:
@@ -154,8 +173,7 @@ def _print_error(message: str) -> None:
 
 def existing(path: Path) -> Path:
     """A build folder that the user named. Raises InputError where it is none."""
-    from lgncc.errors import InputError
-
     if not path.is_dir():
-        raise InputError(f"{path}: no such folder; give the --out of a finished `lgncc compile`")
+        what = "is no folder" if path.exists() else "no such folder"
+        raise InputError(f"{path}: {what}; give the --out of a finished `lgncc compile`")
     return path

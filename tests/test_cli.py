@@ -69,6 +69,7 @@ def test_what_needs_no_model_imports_no_heavy_package(arguments):
         (["inspect", "a", "--classes", "ten"], "Invalid value for '--classes'"),
         (["export", "a", "--out", "b", "--format", "vhdl"], "'vhdl' is not one of"),
         (["compile", "a"], "Missing option '--board'"),
+        (["compile", "a", "--board", "b", "--seed", "-1"], "Invalid value for '--seed'"),
         (["compile", "a", "--board", "b", "--verify", "hard"], "'hard' is not one of"),
     ],
 )
@@ -265,15 +266,20 @@ def test_an_interrupt_is_exit_130_and_no_traceback(tmp_path):
     assert err.strip() == "interrupted; nothing that looks finished was left behind"
 
 
-def test_a_reader_that_leaves_early_causes_no_traceback():
+@pytest.mark.parametrize(
+    "arguments", [["boards"], ["--help"], ["report"]], ids=["printed", "typer", "rich"]
+)
+def test_a_reader_that_leaves_early_ends_a_command_as_any_other(arguments, request):
+    if arguments == ["report"]:
+        arguments = ["report", request.getfixturevalue("digits_build").folder]
     reader, writer = os.pipe()
     os.close(reader)
     done = subprocess.run(
-        [*cli.LGNCC, "boards", "--json"], stdout=writer, stderr=subprocess.PIPE, check=False
+        [*cli.LGNCC, *arguments], stdout=writer, stderr=subprocess.PIPE, check=False
     )
     os.close(writer)
-    assert b"Traceback" not in done.stderr
-    assert b"Exception ignored" not in done.stderr
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert done.stderr == b""
 
 
 def stderr_on_a_terminal(arguments):
