@@ -61,7 +61,7 @@ def compile_(
     freq: Annotated[
         str | None, typer.Option(help="MHz of the PLL, or max. Default: the board's own clock")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of place and route, and of -O 3.")] = 1,
+    seed: Annotated[int, typer.Option(min=0, help="Of place and route, and of -O 3.")] = 1,
     data: Annotated[Path | None, typer.Option(help="NPZ with x and y: report accuracy.")] = None,
     verify: Annotated[
         Literal["none", "fast", "full"], typer.Option(help="full adds RTL simulation.")
@@ -184,7 +184,7 @@ def report(build_dir: BuildDir, as_json: Json = False) -> None:
 def train(
     recipe: Annotated[str, typer.Argument(help="A name; a wrong one lists them all.")],
     out: Annotated[Path, typer.Option(help="The checkpoint to write.")],
-    seed: Annotated[int, typer.Option(help="Of the wiring and the training.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the wiring and the training.")] = 0,
     epochs: Annotated[int | None, typer.Option(help="Instead of the recipe's.")] = None,
     time_limit: Annotated[float | None, typer.Option(help="Stop after so many seconds.")] = None,
     resume: Annotated[

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Literal
 
@@ -20,15 +21,18 @@ MARGIN = 0.97
 
 
 def clock_of(text: str | None) -> Clock | None:
-    """The option `--freq`. Raises InputError where it is neither a number nor `max`."""
+    """The option `--freq`. Raises InputError where it is neither MHz above 0 nor `max`."""
     if text is None:
         return None
     if text == "max":
         return "max"
     try:
-        return float(text)
-    except ValueError as error:
-        raise InputError(f"--freq {text}: give a number of MHz, or max") from error
+        mhz = float(text)
+    except ValueError:
+        mhz = math.nan
+    if not 0 < mhz < math.inf:
+        raise InputError(f"--freq {text}: give a number of MHz above 0, or max")
+    return mhz
 
 
 def at_clock(board: Board, clock: Clock | None, architecture: str | None) -> Board:

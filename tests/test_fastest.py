@@ -33,8 +33,9 @@ class Flow:
 
 def test_the_option_is_a_number_or_max():
     assert [clock_of(text) for text in (None, "max", "150", "7.5")] == [None, "max", 150.0, 7.5]
-    with pytest.raises(InputError, match="--freq fast: give a number of MHz, or max"):
-        clock_of("fast")
+    for text in ("fast", "", "0", "-12", "nan", "inf"):
+        with pytest.raises(InputError, match=f"--freq {text}: give a number of MHz above 0, or"):
+            clock_of(text)
 
 
 def test_the_board_keeps_its_clock_unless_another_is_asked_for():

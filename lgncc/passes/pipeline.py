@@ -88,7 +88,10 @@ def choose_pipeline(level: int, passes: str | None = None) -> tuple[Step, ...]:
     names = passes.split(",")
     unknown = [name for name in names if name not in PASSES]
     if unknown:
-        raise InputError(f"--passes: unknown {', '.join(unknown)}; known are {', '.join(PASSES)}")
+        raise InputError(
+            f"--passes {passes}: there is no pass {', '.join(map(repr, unknown))}; known are "
+            f"{', '.join(PASSES)}"
+        )
     return tuple(PASSES[name] for name in names)
 
 

@@ -151,7 +151,7 @@ def test_a_large_network_has_no_rtlil_and_says_what_to_export(tmp_path):
 def test_unknown_levels_and_passes_are_refused_before_reading(tmp_path):
     for options, message in (
         ({"level": 7}, r"-O 7: this version has levels 0, 1, 2"),
-        ({"passes": "fold,shrink"}, r"--passes: unknown shrink; known are fold, strash, dead"),
+        ({"passes": "fold,shrink"}, r"there is no pass 'shrink'; known are fold, strash, dead"),
         ({"dump_after": "shrink"}, r"--dump-after shrink: unknown; known are fold, strash, dead"),
     ):
         with pytest.raises(InputError, match=message):

@@ -317,7 +317,9 @@ def test_the_command_line_names_a_level_or_passes():
     assert choose_pipeline(1, "fold,dead") == (Fold(), RemoveDead())
     with pytest.raises(InputError) as caught:
         choose_pipeline(1, "fold,fuse,")
-    assert str(caught.value) == "--passes: unknown fuse, ; known are fold, strash, dead"
+    assert str(caught.value) == (
+        "--passes fold,fuse,: there is no pass 'fuse', ''; known are fold, strash, dead"
+    )
     with pytest.raises(InputError, match=r"^-O 9: this version has levels 0, 1"):
         choose_pipeline(9)
 
