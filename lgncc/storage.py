@@ -101,15 +101,23 @@ def write_npz(path: Path, header: Mapping[str, Any], arrays: Arrays) -> None:
 def read_npz(path: Path) -> Arrays:
     """Every array of an .npz, pickles refused. Raises InputError where it is not one."""
     try:
-        file = np.load(path, allow_pickle=False)
-        if not isinstance(file, np.lib.npyio.NpzFile):
-            raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
-        with file:
-            arrays = {name: file[name] for name in file.files}
-    except InputError:
-        raise
-    except Exception as error:  # numpy passes on what zipfile, zlib, tokenize, ... raise
-        raise InputError(f"{path}: cannot be read as an .npz file: {error}") from error
+        stream = path.open("rb")
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    with stream:
+        try:
+            file = np.load(stream, allow_pickle=False)
+            if not isinstance(file, np.lib.npyio.NpzFile):
+                raise InputError(f"{path}: is a single array (.npy); an .npz is needed")
+            with file:
+                arrays = {name: file[name] for name in file.files}
+        except InputError:
+            raise
+        except Exception as error:  # numpy passes on what zipfile, zlib, tokenize, ... raise
+            raise InputError(
+                f"{path}: cannot be read as an .npz file: {error}\n"
+                "  Write it with numpy.savez, or copy it again if it was cut short."
+            ) from error
     for name, array in arrays.items():
         if not isinstance(array, np.ndarray):  # numpy hands out other members as bytes
             raise InputError(f"{path}: its member {name} is no array; an .npz holds only arrays")

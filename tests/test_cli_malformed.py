@@ -145,12 +145,18 @@ def test_a_fact_without_meaning_for_the_file_is_refused(lgncc):
         (lambda p: np.savez(p, a=1), "no array x in it; found a"),
         (lambda p: np.savez(p, x=np.zeros((3, 64)), y=np.zeros(2, int)), "one for each of the 3"),
         (lambda p: np.savez(p, x=np.zeros((3, 64)), y=np.zeros(3)), "y is float64 (3,)"),
-        (lambda p: np.savez(p, x=np.zeros((3, 7))), "the model takes (n, 64)"),
+        (lambda p: np.savez(p, x=np.zeros((3, 64)), y=[0, 9, 10]), "label 10; the model has cl"),
+        (lambda p: np.savez(p, x=np.zeros((3, 64)), y=[0, 9, -1]), "label -1; the model has cl"),
+        (lambda p: np.savez(p, x=np.zeros((0, 64))), "no samples in it: x has shape (0, 64)"),
+        (lambda p: np.savez(p, x=np.zeros((3, 7))), "x has shape (3, 7); the model takes (n, 64)"),
         (lambda p: np.savez(p, x=np.full((3, 64), 0.5)), "u5 cannot represent"),
         (lambda p: np.savez(p, x=np.full((3, 64), "a")), "numbers are needed"),
         (lambda p: np.savez(p, x=np.full((3, 64), None)), "cannot be read as an .npz file"),
         (lambda p: p.write_text("x,y\n1,2\n"), "cannot be read as an .npz file"),
-        (lambda p: None, "cannot be read as an .npz file"),
+        (lambda p: None, "cannot be read: No such file or directory"),
+        (lambda p: p.mkdir(), "cannot be read: Is a directory"),
+        (lambda p: p.touch(), "cannot be read as an .npz file"),
+        (truncated_npz, "copy it again if it was cut short"),
     ],
 )
 def test_data_that_does_not_suit_is_refused(lgncc, tmp_path, write, message):
@@ -158,6 +164,7 @@ def test_data_that_does_not_suit_is_refused(lgncc, tmp_path, write, message):
     write(path)
     done = lgncc("eval", cli.DIGITS, "--data", path)
     assert done.code == 2
+    assert done.error().startswith(f"{path}: ")
     assert message in done.error()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from lgncc.dataset import Dataset
+from lgncc.dataset import Dataset, naming, require_labels
 from lgncc.errors import DesignError, InputError
 from lgncc.host.board import Answers, ConnectedBoard, require_golden
 from lgncc.host.build import Build
@@ -77,10 +77,11 @@ def run_data(
 
     Raises DesignError where an answer is not the golden model's.
     """
-    if data.x.size == 0:
-        raise InputError(f"{data.path}: no samples in it")
+    if board.build.model.readout.kind != "bits":
+        require_labels(board.build.model, data)
     started = time.perf_counter()
-    answers = board.answer(data.x, progress)
+    with naming(data):
+        answers = board.answer(data.x, progress)
     seconds = time.perf_counter() - started
     if out is not None:
         save(answers, out)

@@ -23,7 +23,7 @@ import numpy as np
 import numpy.typing as npt
 
 from lgncc.arrays import Bits, Integers, Words
-from lgncc.dataset import Dataset
+from lgncc.dataset import Dataset, naming, require_labels
 from lgncc.errors import InputError
 from lgncc.golden import ALL_ONES, Simulator, pack, predict, scores_of, unpack
 from lgncc.model import LogicModel
@@ -99,13 +99,9 @@ def _labelled(
         raise InputError(
             f"{data.path}: {len(data.y)} samples; --lossy-prune needs at least {MIN_SAMPLES}"
         )
-    strange = (data.y < 0) | (data.y >= model.readout.n_classes)
-    if strange.any():
-        raise InputError(
-            f"{data.path}: label {data.y[strange][0]}; the model has classes 0 to "
-            f"{model.readout.n_classes - 1}"
-        )
-    model.encoder.check(data.x)
+    require_labels(model, data)
+    with naming(data):
+        model.encoder.check(data.x)
     return str(data.path), data.x, data.y
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from lgncc.dataset import Dataset
-from lgncc.golden import Predictions, predict
+from lgncc.dataset import Dataset, answer
+from lgncc.golden import Predictions
 from lgncc.model import LogicModel
 from lgncc.report.build_report import AccuracySection
 from lgncc.storage import replacing
@@ -65,7 +65,7 @@ class Evaluation:
 
 def evaluate(model: LogicModel, data: Dataset) -> Evaluation:
     """Answer the samples. Raises InputError where they do not fit the model."""
-    predictions = predict(model, data.x)
+    predictions = answer(model, data)
     accuracy = (
         predictions.accuracy(data.y)
         if data.y is not None and predictions.classes is not None
@@ -78,7 +78,7 @@ def measure_accuracy(model: LogicModel, data: Dataset | None) -> AccuracySection
     """Of the golden model; None without labels or without classes."""
     if data is None:
         return None
-    answers = predict(model, data.x)  # also refuses samples that do not suit the model
+    answers = answer(model, data)  # also refuses samples that do not suit the model
     if data.y is None or model.readout.kind == "bits":
         return None
     golden = answers.accuracy(data.y)

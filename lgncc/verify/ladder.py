@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from lgncc.arrival import split_encoder
-from lgncc.dataset import Dataset
+from lgncc.dataset import Dataset, answer
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
@@ -56,6 +56,8 @@ def climb(build_dir: Path, rung: str | None, data: Dataset | None, notice: Notic
     if rung is not None and rung not in RUNGS:
         raise InputError(f"--rung {rung}: unknown; known are {', '.join(map(repr, RUNGS))}")
     check_manifest(build_dir)
+    if data is not None:
+        answer(load_specification(build_dir).model, data)  # refuses what does not suit the model
     chosen = RUNGS if rung is None else {rung: RUNGS[rung]}
     return [check(build_dir, data, notice) for check in chosen.values()]
 
