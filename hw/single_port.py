@@ -7,6 +7,8 @@ from amaranth.hdl import Cat, ClockSignal, Const, Instance, Module, Signal
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
+from lgncc.hw.pins import has_pads
+
 RAM_DEPTH = 1 << 14  # SB_SPRAM256KA is 16,384 words of 16 bits
 RAM_BITS = 16
 RAMS = 4
@@ -69,7 +71,7 @@ class SinglePortMemory(Component):
 
 
 class SinglePortRam(Component):
-    """SB_SPRAM256KA; without a platform, a memory that does the same.
+    """SB_SPRAM256KA; where there are no cells of a family, a memory that does the same.
 
     Ports: `address`: In(14), `data`: In(16), `write`: In(1); `out`: Out(16), a cycle later.
     """
@@ -81,7 +83,7 @@ class SinglePortRam(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        if platform is None:
+        if not has_pads(platform):
             m.submodules.memory = memory = Memory(shape=RAM_BITS, depth=RAM_DEPTH, init=[])
             read, write = memory.read_port(), memory.write_port()
             m.d.comb += [read.addr.eq(self.address), self.out.eq(read.data)]
