@@ -12,7 +12,7 @@ from lgncc.boards import load_board
 from lgncc.errors import DesignError
 from lgncc.mapping.assembler import assemble
 from lgncc.mapping.program import Op, Program
-from lgncc.placement import place
+from lgncc.placement import flash_of, place
 from lgncc.storage import load_model
 
 ICEBREAKER = load_board("icebreaker")
@@ -60,6 +60,57 @@ def test_a_slower_place_says_what_the_faster_ones_lack(tmp_path):
     blocks = 2 * -(-program.depth // 256)
     assert f"words of ICESTORM_SPRAM: {len(program):,} for {words}, of 16,384" in placement.why
     assert f"ICESTORM_RAM: {blocks} for {values}, of 30" in placement.why
+
+
+@pytest.mark.parametrize(
+    ("board", "gates", "lanes", "program"),
+    [
+        ("tang-nano-9k", 4_000, 1, BLOCK),
+        ("tang-nano-9k", 16_000, 1, STREAMED),
+        ("tang-nano-9k", 16_000, 8, STREAMED),
+        ("ulx3s-85f", 64_000, 1, BLOCK),
+        ("ulx3s-85f", 200_000, 1, STREAMED),
+        ("ulx3s-85f", 200_000, 16, STREAMED),
+    ],
+)
+def test_parts_without_single_port_ram_stream_what_block_ram_does_not_hold(
+    tmp_path, board, gates, lanes, program
+):
+    placement = place(program_of(tmp_path, gates, gates // 4), lanes, load_board(board))
+    assert places(placement) == (program, "block RAM")
+
+
+def test_a_streamed_program_takes_the_flash_a_pulse_for_two_bits():
+    board = load_board("tang-nano-9k")
+    program = sized(100_000, 500)
+    cycles = place(program, 1, board).pace.latency_cycles
+    assert cycles == pytest.approx(len(program) * program.width / 2, rel=0.05)
+    half = replace(board, flash=replace(board.flash, pulse_hz=board.clock.hz // 2))
+    assert place(program, 1, half).pace.latency_cycles == pytest.approx(2 * cycles, rel=0.01)
+
+
+@pytest.mark.parametrize(("hz", "cycles"), [(12_000_000, 1), (30_000_000, 1), (30_000_001, 2)])
+def test_pulses_are_as_long_as_the_flash_needs_them_at_any_clock(hz, cycles):
+    board = replace(ICEBREAKER, clock=replace(ICEBREAKER.clock, hz=hz))
+    assert flash_of(board).pulse_cycles == cycles
+
+
+def test_bits_alone_fill_a_block_as_far_as_its_addresses_go():
+    # 18 kbit of block RAM are 16,384 words of one bit: the others are parities of wider words.
+    board = replace(load_board("ulx3s-85f"), flash=None)
+    nodes = replace(board, capacity={**board.capacity, "DP16KD": 5})
+    assert places(place(sized(1_000, 16_384), 1, nodes)) == (BLOCK, "block RAM")
+    with pytest.raises(DesignError, match="DP16KD: 7 for 16,385 values in 1 lane and 1,000 inst"):
+        place(sized(1_000, 16_385), 1, nodes)
+
+
+def test_a_network_whose_values_fit_no_block_ram_is_refused_with_the_largest_that_runs():
+    message = (
+        r"BSRAM: 42 for 300,000 values in 1 lane and instructions from flash, of 26; networks of "
+        r"this shape run up to about [\d,]+ gates"
+    )
+    with pytest.raises(DesignError, match=message):
+        place(sized(400_000, 300_000), 1, load_board("tang-nano-9k"))
 
 
 def test_a_part_of_more_block_ram_needs_no_flash(tmp_path):
