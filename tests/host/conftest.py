@@ -64,3 +64,10 @@ def simulated(tmp_path_factory):
 def samples():
     """Of the small model: 600 random ones."""
     return random_samples(small_model().encoder, 600, seed=3)
+
+
+@pytest.fixture
+def data(tmp_path, samples):
+    """A file of them."""
+    np.savez(tmp_path / "data.npz", x=samples)
+    return tmp_path / "data.npz"

@@ -1,11 +1,9 @@
-"""The client and `lgncc run` on simulated boards: each thing that goes wrong on a desk."""
+"""The client on simulated boards: each thing that goes wrong on a desk."""
 
 from __future__ import annotations
 
-import json
 import os
 import signal
-import subprocess
 import threading
 import time
 import tty
@@ -19,23 +17,15 @@ from builds import small_model
 
 from lgncc.errors import DesignError, EnvironmentLacksError
 from lgncc.golden import predict
-from lgncc.host import client, port
+from lgncc.host import client
 from lgncc.host.board import open_board
 from lgncc.host.build import load_build
-from lgncc.host.frames import BITS_A_BYTE, bytes_for
-from lgncc.host.port import Port
+from lgncc.host.frames import bytes_for
 from lgncc.host.run import line_samples_per_s
 from lgncc.sim.simboard import LineFaults, running
 
 pytestmark = pytest.mark.slow
-
 NOISE = LineFaults(corrupt=0.01, drop=0.003, duplicate=0.003, swap=0.002, seed=5)
-
-
-@pytest.fixture
-def data(tmp_path, samples):
-    np.savez(tmp_path / "data.npz", x=samples)
-    return tmp_path / "data.npz"
 
 
 def golden(x):
@@ -229,111 +219,3 @@ def test_a_board_that_falls_silent_ends_it(simulated, samples, monkeypatch):
         ):
             connected.answer(samples, lambda _: board.process.send_signal(signal.SIGSTOP))
         board.process.send_signal(signal.SIGCONT)
-
-
-def test_a_port_that_is_not_there_or_no_port_says_so(tmp_path):
-    with pytest.raises(EnvironmentLacksError, match="no such port"):
-        Port(str(tmp_path / "absent"), 1_000_000)
-    (tmp_path / "file").write_text("")
-    with pytest.raises(EnvironmentLacksError, match="cannot be opened at 1000000 baud"):
-        Port(str(tmp_path / "file"), 1_000_000)
-
-
-def test_a_port_that_may_not_be_opened_names_the_group(monkeypatch):
-    message = port._why_closed("/dev/ttyUSB1", 9600, PermissionError(13, "denied"))
-    assert message.startswith("/dev/ttyUSB1: permission denied.\n  sudo usermod -aG dialout")
-
-
-def found(monkeypatch, simulated, *paths):
-    monkeypatch.setattr(client, "candidate_ports", lambda: list(paths))
-    with open_board(simulated["right"]) as connected:
-        return connected.client.path
-
-
-def test_the_port_of_the_build_is_found_among_others(simulated, monkeypatch):
-    with running(simulated["right"]) as right, running(simulated["other"]) as other:
-        assert found(monkeypatch, simulated, other.port, right.port) == right.port
-        with pytest.raises(EnvironmentLacksError) as caught:
-            found(monkeypatch, simulated, other.port, "/dev/absent")
-        assert f"{other.port}: runs build" in str(caught.value)
-        assert "/dev/absent: no such port" in str(caught.value)
-        with (
-            running(simulated["right"]) as twin,
-            pytest.raises(EnvironmentLacksError, match="two boards run this build"),
-        ):
-            found(monkeypatch, simulated, right.port, twin.port)
-
-
-class UsbPort:
-    def __init__(self, device, pid, location, serial_number=None):
-        self.device, self.vid, self.pid = device, 0x0403, pid
-        self.location, self.serial_number = location, serial_number
-
-
-def test_of_a_bridge_with_two_ports_the_second_is_the_uart(monkeypatch):
-    ports = [
-        UsbPort("/dev/ttyUSB1", 0x6010, "1-2:1.1"),
-        UsbPort("/dev/ttyUSB0", 0x6010, "1-2:1.0"),
-        UsbPort("/dev/ttyUSB2", 0x6015, "1-3:1.0", "D00123"),
-        UsbPort("/dev/ttyUSB3", 0x1234, "1-4:1.0"),
-    ]
-    monkeypatch.setattr("serial.tools.list_ports.comports", lambda: ports)
-    assert port.candidate_ports() == ["/dev/ttyUSB1", "/dev/ttyUSB2"]
-
-
-def test_run_writes_predictions_and_says_what_it_did(simulated, data, samples, tmp_path):
-    with running(simulated["right"]) as board:
-        arguments = ["run", simulated["right"], f"--data={data}", f"--port={board.port}"]
-        said = cli.lgncc_process(*arguments, f"--out={tmp_path / 'p.csv'}")
-        as_json = cli.lgncc_process(*arguments, "--json", f"--out={tmp_path / 'p.npz'}")
-    assert said.code == as_json.code == 0, said.err + as_json.err
-    assert f"600 samples through {board.port}" in said.out
-    assert "every answer is the golden model's" in said.out
-    report = json.loads(as_json.out)
-    assert (report["samples"], report["retries"]) == (600, 0)
-    assert report["line_samples_per_s"] == round(1e6 / BITS_A_BYTE / 13, 1)
-    rows = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
-    assert rows[0] == ["sample", "class"]
-    assert [int(row[1]) for row in rows[1:]] == golden(samples).tolist()
-    np.testing.assert_array_equal(np.load(tmp_path / "p.npz")["classes"], golden(samples))
-
-
-def test_a_wrong_answer_fails_the_run_and_shows_the_vector(simulated, data, samples, tmp_path):
-    out = tmp_path / "p.npz"
-    with running(simulated["wrong"]) as board:
-        done = cli.lgncc_process(
-            "run", simulated["wrong"], f"--data={data}", f"--port={board.port}", f"--out={out}"
-        )
-    assert done.code == 1
-    wrong = np.load(out)["classes"]
-    differing = np.flatnonzero(wrong != golden(samples))
-    first = differing[0]
-    x = np.array2string(samples[first], threshold=64)
-    assert done.error() == (
-        f"board: refuted: sample {first}: expected class {golden(samples)[first]}, got "
-        f"{wrong[first]}; {len(differing)} of 600 samples differ\n  x[{first}] = {x}\n"
-        f"  the board's answers: {out}"
-    )
-
-
-def test_the_simulated_board_ends_on_each_signal_and_takes_its_link_along(simulated, tmp_path):
-    link = tmp_path / "port"
-    for number in (signal.SIGINT, signal.SIGTERM):
-        process = subprocess.Popen(
-            [*cli.LGNCC, "simboard", str(simulated["right"]), f"--link={link}"],
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-        assert process.stdout.readline() == f"port: {link}\n"
-        assert link.is_symlink()
-        time.sleep(0.1)
-        process.send_signal(number)
-        said, _ = process.communicate(timeout=10)
-        assert process.returncode == 0
-        assert json.loads(said)["bytes_to_board"] == 0
-        assert not link.is_symlink()
-
-
-def test_a_probability_of_one_is_refused(simulated):
-    done = cli.lgncc_process("simboard", simulated["right"], "--drop=1")
-    assert (done.code, done.error()) == (2, "--drop 1.0: a probability below 1")
