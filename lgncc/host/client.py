@@ -155,7 +155,9 @@ class Client:
             raise DesignError(
                 f"{self.path}: the board answers IDENT, but of the last requests none in "
                 f"{timeouts} tries ({window.answered:,} of {len(window):,} samples were "
-                "answered).\n  Is the line very noisy? Try a shorter cable."
+                "answered).\n  Is the line very noisy? Try a shorter cable.\n"
+                "  Has something else written the flash? A program in it runs only if it is this "
+                f"build's: lgncc program {self.build.folder}"
             )
         window.resend()
 
