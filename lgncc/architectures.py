@@ -16,6 +16,7 @@ from lgncc.arrival import split_encoder
 from lgncc.boards import Board, list_boards, load_board
 from lgncc.errors import DesignError
 from lgncc.estimate import ARCHITECTURES, Architecture, Estimate, Goal, fitting
+from lgncc.folds import Fold, folds
 from lgncc.forms import Form, choose_form
 from lgncc.host.frames import BITS_A_BYTE, bytes_for
 from lgncc.host.line import Line
@@ -40,16 +41,14 @@ from lgncc.sim.vectors import AnswerFormat
 
 # Logic cells of what stands around the core and in it, measured on the iCE40.
 SHELL_CELLS = 400  # without what is kept of the input vector
-COUNTER_CELLS = 110  # of the class-serial readout, and those of the popcount:
-POPCOUNT_CELLS_A_BIT = 1.9
 
 SETTINGS: dict[Architecture, str] = {
     "spatial": "{} LUT levels",
     "pipelined": "{} LUT levels between registers",
-    "class-serial": "{} bits counted a cycle",
+    "class-serial": "bits counted a cycle: {}",
     "folded": "lanes: {}",
 }
-BITS_A_CYCLE = (64, 32, 16, 8, 4, 2, 1)
+TYPICAL_BITS = 8  # a cycle: from one such design follows what the network of any other takes
 LANES = (64, 32, 16, 8, 4, 2, 1)
 
 
@@ -61,7 +60,8 @@ class Planner:
         self.answering = answering
         # Of a model of features, and of what is left of it where they are encoded on arrival.
         self._mapped: dict[bool, MappedDesign] = {}
-        self._map_serial = cache(lambda of_bits, bits: map_serial(self._core(of_bits), bits))
+        self._map_serial = cache(lambda of_bits, *fold: map_serial(self._core(of_bits), *fold))
+        self._folds = cache(lambda of_bits: _folds_of(self._map_serial(of_bits, TYPICAL_BITS)))
         self._program = cache(lambda of_bits: assemble(self._core(of_bits)))
 
     def mapped(self, form: Form) -> MappedDesign:
@@ -74,8 +74,8 @@ class Planner:
         """Take a better design of the same model for what `mapped` gives."""
         self._mapped[form.table is not None] = design
 
-    def serial(self, form: Form, bits_a_cycle: int) -> SerialDesign:
-        return self._map_serial(form.table is not None, bits_a_cycle)
+    def serial(self, form: Form, bits_a_cycle: int, classes_a_cycle: int = 1) -> SerialDesign:
+        return self._map_serial(form.table is not None, bits_a_cycle, classes_a_cycle)
 
     def program(self, form: Form) -> Program:
         return self._program(form.table is not None)
@@ -112,7 +112,8 @@ class Planner:
         """The design of an estimate. Raises DesignError where it turns out not to fit."""
         form = self.form(estimate.architecture, board)
         if estimate.architecture == "class-serial":
-            return lower_serial(self.serial(form, estimate.setting), board, form)
+            design = self.serial(form, estimate.setting, estimate.classes)
+            return lower_serial(design, board, form)
         if estimate.architecture == "folded":
             return lower_folded(form, self.program(form), estimate.setting, board, self.answering)
         return lower_luts(self.mapped(form), board, estimate.setting, form, self.answering)
@@ -132,14 +133,16 @@ class Planner:
         best.pop(chosen.architecture, None)
         others = [str(estimate) for estimate in best.values()]
         larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
+        setting = SETTINGS[chosen.architecture].format(chosen.setting)
+        if chosen.classes > 1:
+            setting += f" of each of {chosen.classes} classes"
         why = f"the best for {goal}" if others else "as asked for"
         if goal == "throughput":
             samples_per_s = board.clock.hz / self._line(board).interval()
             why += f"; the link carries {samples_per_s:,.0f} samples a second"
         return "; ".join(
             [
-                f"{SETTINGS[chosen.architecture].format(chosen.setting)}, about {chosen.cells:,} "
-                f"logic cells estimated, {why}",
+                f"{setting}, about {chosen.cells:,} logic cells estimated, {why}",
                 *([chosen.note] if chosen.note else []),
                 str(self.form(chosen.architecture, board)),
                 *(f"tried {one}" for one in tried),
@@ -224,20 +227,29 @@ class Planner:
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
         form = self.form("class-serial", board)
-        bits = BITS_A_CYCLE[::-1] if goal == "area" else BITS_A_CYCLE
-        estimates = [self._of_serial(self.serial(form, b), form, board) for b in bits]
-        fitting = [estimate for estimate in estimates if not estimate.obstacle]
+        network, found = self._folds(form.table is not None)
+        affordable = affordable_levels(board, network.n_gates)
+        estimates = []
+        for fold in found:
+            cells = network.n_gates - network.n_state + fold.cells + SHELL_CELLS + form.cells
+            estimate = Estimate(
+                "class-serial",
+                fold.bits,
+                cells,
+                fold.latency_cycles,
+                fold.rows,
+                classes=fold.classes,
+            )
+            estimate = fitting(estimate, board)
+            levels = max(fold.levels, network.depth)
+            if levels > affordable and not estimate.obstacle:
+                slow = f"{levels} LUT levels in one cycle are too slow for the clock"
+                estimate = replace(estimate, obstacle=slow, tight=True)
+            estimates.append(estimate)
+        possible = [estimate for estimate in estimates if not estimate.obstacle]
         tight = [estimate for estimate in estimates if estimate.tight]
         smallest = min(tight, key=lambda estimate: estimate.cells, default=estimates[-1])
-        return [*fitting, smallest] if tight else fitting or [smallest]
-
-    def _of_serial(self, design: SerialDesign, form: Form, board: Board) -> Estimate:
-        counter = COUNTER_CELLS + POPCOUNT_CELLS_A_BIT * design.bits_a_cycle
-        cells = int(design.luts.n_gates + counter) + SHELL_CELLS + form.cells
-        latency = design.rows + 3
-        return fitting(
-            Estimate("class-serial", design.bits_a_cycle, cells, latency, design.rows), board
-        )
+        return [*possible, smallest] if tight else possible or [smallest]
 
     def _folded(self, board: Board, goal: Goal) -> list[Estimate]:
         from lgncc.placement import place
@@ -262,6 +274,11 @@ class Planner:
         if not estimates:
             raise obstacle
         return [e for e in estimates if not e.obstacle] or estimates[-1:]
+
+
+def _folds_of(typical: SerialDesign) -> tuple[Netlist, list[Fold]]:
+    """LUTs of network and shift register, and what could be counted in a cycle."""
+    return typical.luts, folds(typical.form, typical.model.readout)
 
 
 def _size(board: Board) -> int:

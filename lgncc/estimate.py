@@ -23,9 +23,9 @@ BRIMFUL = 0.95  # up to here what was asked for is tried all the same
 class Estimate:
     """What an architecture would take on a board, before synthesis.
 
-    setting: LUT levels between registers, bits a cycle, or lanes. cells: logic cells, shell
-    included. obstacle: why it cannot be built; empty where it can. tight: it might, though the
-    obstacle says that wires may run out. note: more on what it is.
+    setting: LUT levels between registers, bits a cycle, or lanes; classes: that are counted at
+    once. cells: logic cells, shell included. obstacle: why it cannot be built; empty where it can.
+    tight: it might, though the obstacle says that wires may run out. note: more on what it is.
     """
 
     architecture: Architecture
@@ -36,6 +36,7 @@ class Estimate:
     obstacle: str = ""
     tight: bool = False
     note: str = ""
+    classes: int = 1
 
     def rank(self, goal: Goal, line: Line) -> tuple[float, ...]:
         """Lowest first is best first for the goal; line: the board's, in clock cycles.
