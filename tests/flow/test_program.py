@@ -254,7 +254,7 @@ def test_the_ulx3s_has_its_own_bridge_and_programmer(bench):
             "bitstream.bit",
             "6015",
             "openFPGALoader",
-            "-b ulx3s -f -o 2097152 {}",
+            "-b ulx3s -f -o 3145728 {}",
             "-b ulx3s {}",
         ),
         (
@@ -262,7 +262,7 @@ def test_the_ulx3s_has_its_own_bridge_and_programmer(bench):
             "bitstream.bit",
             "6015",
             "fujprog",
-            "-T img -j flash -f 2097152 {}",
+            "-T img -j flash -f 3145728 {}",
             "{}",
         ),
     ],
