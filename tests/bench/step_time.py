@@ -17,8 +17,7 @@ from lgncc import nn
 sys.path.insert(0, str(Path(__file__).parent.parent / "frontends"))
 from torchlogix_shim import torchlogix
 
-torchlogix()
-from torchlogix import layers as torchlogix_layers  # noqa: E402 # importable only now
+torchlogix_layers = torchlogix("torchlogix.layers")
 
 SIZES = ((784, 8000), (8000, 8000))
 BATCH = 128

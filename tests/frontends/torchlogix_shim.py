@@ -37,8 +37,8 @@ class _Finder(importlib.abc.MetaPathFinder):
         return importlib.util.spec_from_loader(name, _Requoted(name, spec.origin))
 
 
-def torchlogix():
-    """The package; skips the calling test module where it is not installed."""
+def torchlogix(module="torchlogix"):
+    """The package, or a module of it; skips the calling test module where it is not installed."""
     if importlib.util.find_spec("torchlogix") is None:
         pytest.skip(
             "torchlogix is not installed: pip install --no-deps torchlogix==0.2.2",
@@ -46,4 +46,4 @@ def torchlogix():
         )
     if sys.version_info < (3, 12) and not any(isinstance(f, _Finder) for f in sys.meta_path):
         sys.meta_path.insert(0, _Finder())
-    return importlib.import_module("torchlogix")
+    return importlib.import_module(module)

@@ -3,22 +3,16 @@
 python -m pytest tests/nn/test_convert.py
 """
 
-import sys
-from pathlib import Path
-
 import pytest
 import torch
+from torchlogix_shim import torchlogix
 
 from lgncc import nn
 from lgncc.errors import InputError
 from lgncc.nn.convert import from_torchlogix, to_torchlogix
 
-sys.path.insert(0, str(Path(__file__).parent.parent / "frontends"))
-from torchlogix_shim import torchlogix  # from the folder added above
-
-torchlogix()
-from torchlogix import layers as theirs_layers  # noqa: E402 # importable only now
-from torchlogix.layers.binarization import Binarization  # noqa: E402
+theirs_layers = torchlogix("torchlogix.layers")
+Binarization = torchlogix("torchlogix.layers.binarization").Binarization
 
 GATES = [("raw", 2), *((name, arity) for name in ("light", "walsh") for arity in (2, 4, 6))]
 FORMAT = nn.InputFormat(6, signed=True, fraction=2)
