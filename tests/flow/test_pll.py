@@ -85,7 +85,11 @@ def test_every_setting_obeys_its_limits_and_makes_what_it_says(name, mhz):
     try:
         clock = at_frequency(board, mhz).clock
     except InputError as error:
-        assert f"cannot make {mhz:g} MHz" in str(error)  # noqa: PT017
+        refusal = str(error)
+    else:
+        refusal = ""
+    if refusal:
+        assert f"cannot make {mhz:g} MHz" in refusal
         return
     looped = board.clock.hz / clock.reference * clock.feedback
     out, vco = (looped / clock.output, looped) if name == "icebreaker" else (

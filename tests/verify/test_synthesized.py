@@ -166,7 +166,7 @@ def test_files_that_are_no_netlists_are_refused(built, tmp_path):
         check_synthesized(design, path, stages.ranks)
 
 
-class Loop(Exception):  # noqa: N818 - what a fault made, no error
+class LoopError(Exception):
     pass
 
 
@@ -183,7 +183,7 @@ def evaluate(module, words):
 
     def of(bit, above=()):
         if bit in above:
-            raise Loop
+            raise LoopError
         if bit not in value:
             cell = driver[bit]
             pins = [FLIP_FLOPS[cell["type"]]] if cell["type"] in FLIP_FLOPS else LUT_PINS
@@ -253,7 +253,7 @@ def test_every_fault_of_cells_and_connections_is_refuted(tmp_path):
         break_one(wrong["modules"]["top"], rng)
         try:
             same = np.array_equal(evaluate(wrong["modules"]["top"], words), answers)
-        except Loop:
+        except LoopError:
             same = False
         if not same:
             changing += 1
