@@ -159,7 +159,14 @@ def place_and_route(
 
     def run(folder: Path) -> None:
         nextpnr.place_and_route(
-            tool, args, folder, board, seed=seed, seeds=seeds, progress=progress
+            tool,
+            args,
+            folder,
+            board,
+            seed=seed,
+            seeds=seeds,
+            spreads=family.spreads,
+            progress=progress,
         )
 
     return workspace.step(

@@ -49,6 +49,10 @@ class Family:
     logic_resources: tuple[str, ...] = ()
     """Resources, counted apart by nextpnr, that take the place of a logic cell, too."""
 
+    spreads: bool = False
+    """Whether nextpnr routes what it placed in another run, and what `nextpnr.place_and_route` does
+    with that was seen to help."""
+
     def usage(self, board: Board, counts: Mapping[str, int]) -> dict[str, Usage]:
         """What a synthesized netlist with `counts` cells by type needs at the least."""
 

@@ -75,4 +75,5 @@ FAMILY = Family(
         "ICESTORM_DSP": ({"SB_MAC16": 1},),
     },
     logic_types=("ICESTORM_LC",),
+    spreads=True,
 )

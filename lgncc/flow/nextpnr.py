@@ -23,21 +23,30 @@ from lgncc.flow.workspace import Notice
 
 TIMEOUT_S = 1800.0
 
-# router2 may go round for ever over a few last wires, on 2 of 8 seeds of a congested small design.
-# Where it came to an end, it never took more than 79 rounds to improve.
+# router2 may go round for ever over a few last wires. Where it came to an end, it never took more
+# than 79 rounds to improve, and 320 in all.
 STALL_ROUNDS = 300
+ROUNDS = 400  # where spreading cells comes next
 ROUTER1_TIMEOUT_S = 300.0
 SEEDS = 4
-FEW_WIRES = 20  # as few as another seed or router1 may well route; of 3,200 cells it was one
+FEW_WIRES = 20  # as few as another seed or another way may well route; of 3,200 cells it was one
+
+# The placer fills half of its tiles to the brim by default, and then inputs of LUTs are what wires
+# contend for. `PLACING` spreads cells over as much of the part as they need and a little more.
+SPREAD = 0.65
+SLACK = 0.03
+DENSEST = 0.9  # nextpnr's own
 
 REPORT = "report.json"
 PLACED = "placed.json"
 LOG = "nextpnr.log"
 _ATTEMPT = "attempt.json"
+_SPREAD = "spread.json"
 
 _UNPLACED = "Unable to find legal placement"
 _UTILIZATION_LINE = re.compile(r"^Info:\s+(\w+):\s+(\d+)/\s*(\d+)\s+\d+%")
-_ROUND = re.compile(r"^Info:\s+iter=\d+ .*\boverused=(\d+)")
+_ROUND = re.compile(r"^Info:\s+iter=\d+ ")
+_OVERUSED = re.compile(r"\boverused=(\d+)")  # wires and, in newer versions, resources
 
 
 class _StalledError(Exception):
@@ -56,43 +65,59 @@ def place_and_route(
     *,
     seed: int,
     seeds: int = SEEDS,
+    spreads: bool = False,
     progress: Notice | None = None,
 ) -> None:
-    """Run nextpnr in `folder` with `seed`. Where router2 stalls, with router1, which finishes the
-    last wires that router2 cannot, and then with the next seeds, `seeds` in all; where the placer
-    gives up, at once with the next seed. With fewer `seeds` than SEEDS it depends on how much was
-    left: router1 is for a few wires only, and then there is one seed more.
+    """Run nextpnr in `folder` with `seed`. Where router2 stalls, another way: with `spreads` cells
+    are spread out and routed by congestion alone, else router1 is asked, which finishes the last
+    wires that router2 cannot. Then come the next seeds, `seeds` in all; where the placer gives up,
+    at once. With fewer `seeds` than SEEDS it depends on how much was left: the other way is for a
+    few wires only, and then there is one seed more.
 
-    Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<router>-nextpnr.log`). Raises
+    Leaves REPORT, PLACED and LOG (earlier attempts: `seed<n>-<way>-nextpnr.log`). Raises
     DesignError if the design does not fit or no attempt is routed.
     """
     last = log_path = folder / LOG
     # router1 leaves larger random networks unrouted (ECP5: 2,000 gates in 38 s, 8,000 not in 240),
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
-    common = [*args, "--report", REPORT, "--write", PLACED, "--timing-allow-fail"]
+    results = ["--report", REPORT, "--write", PLACED]
+    ways = ("router2", "spread") if spreads else ("router2", "router1")
+
+    def run(router: str, *given: str, without: Sequence[str] = (), most: int | None = None) -> None:
+        own = [word for word in args if word not in without]
+        run_tool(
+            nextpnr,
+            [*own, *given, "--timing-allow-fail", "--router", router, "--seed", str(attempt)],
+            log_path=log_path,
+            cwd=folder,
+            timeout_s=ROUTER1_TIMEOUT_S if router == "router1" else TIMEOUT_S,
+            on_line=_watch(nextpnr, progress, most),
+        )
+
     few, patient, attempt = False, seeds >= SEEDS, seed
     while attempt < seed + seeds or (few and not patient and attempt == seed + seeds):
-        for router, timeout_s in (("router2", TIMEOUT_S), ("router1", ROUTER1_TIMEOUT_S)):
+        for way in ways:
             try:
-                run_tool(
-                    nextpnr,
-                    [*common, "--router", router, "--seed", str(attempt)],
-                    log_path=log_path,
-                    cwd=folder,
-                    timeout_s=timeout_s,
-                    on_line=_watch(nextpnr, progress),
-                )
+                if way == "spread":
+                    density = _density(last, board)
+                    run("router2", "--no-route", "--write", _SPREAD, *density)
+                    log_path.rename(folder / f"seed{attempt}-placer-{LOG}")
+                    _route_by_congestion(folder / _SPREAD)
+                    kept = ["--json", _SPREAD, "--no-pack", "--no-place", "--no-tmdriv"]
+                    run("router2", *results, *kept, without=("--json", "top.json", "--tmg-ripup"))
+                else:
+                    run(way, *results, most=ROUNDS if spreads else None)
             except (_StalledError, ToolFailedError) as error:
                 unplaced = isinstance(error, ToolFailedError) and _UNPLACED in str(error)
                 hopeless = not unplaced or attempt >= seed + seeds - 1
-                if isinstance(error, ToolFailedError) and router == "router2" and hopeless:
+                if isinstance(error, ToolFailedError) and way == ways[0] and hopeless:
                     raise _explained(error, board, log_path) from error
-                last = log_path.rename(folder / f"seed{attempt}-{router}-{LOG}")
-                who = "the placer" if unplaced else router
+                last = log_path.rename(folder / f"seed{attempt}-{way}-{LOG}")
+                who = "the placer" if unplaced else way
                 if progress is not None:
                     progress(f"{nextpnr.name}: {who} is stuck with --seed {attempt}")
-                if router == "router2":
+                if way == ways[0]:
                     few = isinstance(error, _StalledError) and error.few
                 if unplaced or not (few or patient):
                     break
@@ -104,11 +129,26 @@ def place_and_route(
     raise _explained(
         DesignError(
             f"{nextpnr.name} could not route the design with the seeds {seed} to "
-            f"{attempt - 1} and either router.\n  log: {log_path}"
+            f"{attempt - 1} and either way.\n  log: {log_path}"
         ),
         board,
         log_path,
     )
+
+
+def _density(log_path: Path, board: Board) -> tuple[str, str]:
+    """How dense the placer may be, by the cells that nextpnr counted before."""
+    cells = _logged_utilization(log_path).get(board.logic_cells)
+    needed = cells.used / cells.available + SLACK if cells else DENSEST
+    return "--placer-heap-beta", f"{min(max(needed, SPREAD), DENSEST):.2f}"
+
+
+def _route_by_congestion(placed: Path) -> None:
+    """Have a placed design routed without regard to time: what was placed by it stays close. The
+    settings in the file win over those of the command line."""
+    design = json.loads(placed.read_text())
+    design["modules"][TOP]["settings"]["timing_driven"] = "0" * 32
+    placed.write_text(json.dumps(design))
 
 
 def first_use_notice(tool: Tool, progress: Notice | None) -> OnLine:
@@ -121,24 +161,25 @@ def first_use_notice(tool: Tool, progress: Notice | None) -> OnLine:
     return on_line
 
 
-def _watch(tool: Tool, progress: Notice | None) -> OnLine:
-    """Stop the tool by an exception after STALL_ROUNDS rounds without fewer overused wires."""
+def _watch(tool: Tool, progress: Notice | None, most: int | None = None) -> OnLine:
+    """Stop the tool by an exception after STALL_ROUNDS rounds without fewer overused wires, or
+    after `most` rounds."""
     notice = first_use_notice(tool, progress)
     fewest: int | None = None
-    rounds = 0
+    rounds = total = 0
 
     def on_line(line: str) -> None:
-        nonlocal fewest, rounds
+        nonlocal fewest, rounds, total
         notice(line)
-        match = _ROUND.match(line)
-        if match is None:
+        if _ROUND.match(line) is None:
             return
-        overused = int(match[1])
-        rounds += 1
+        overused = sum(map(int, _OVERUSED.findall(line)))
+        rounds, total = rounds + 1, total + 1
         if fewest is None or overused < fewest:
             fewest, rounds = overused, 0
         # Nothing overused is no stall: what follows is the check that the routes are legal.
-        elif rounds > STALL_ROUNDS and overused:
+        late = rounds > STALL_ROUNDS or (most is not None and total >= most)
+        if late and overused:
             raise _StalledError(few=fewest <= FEW_WIRES)
 
     return on_line
