@@ -95,6 +95,7 @@ class DaskCluster:
         try:
             from distributed import Client
             from distributed.client import FutureCancelledError
+            from distributed.comm.addressing import get_address_host_port
             from distributed.scheduler import KilledWorker
         except ImportError as error:
             raise EnvironmentLacksError(
@@ -102,6 +103,7 @@ class DaskCluster:
             ) from error
         self.lost: tuple[type[BaseException], ...] = (KilledWorker, FutureCancelledError, OSError)
         try:
+            get_address_host_port(address)  # of a wrong one, a client would be left half made
             self._client = Client(address, timeout=CONNECT_S, set_as_default=False)
         except (OSError, ValueError) as error:
             raise EnvironmentLacksError(

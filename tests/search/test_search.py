@@ -1,5 +1,6 @@
 """The search: what it finds is proved, and is the same however it was found."""
 
+import gc
 import subprocess
 import sys
 from dataclasses import replace
@@ -180,9 +181,12 @@ def test_a_scheduler_that_does_not_answer_is_an_error_within_seconds(task):
         search(task, settings)
 
 
-def test_an_address_that_is_none_is_an_error(task):
+@pytest.mark.filterwarnings("error")  # of a client that cannot be closed
+@pytest.mark.parametrize("address", ["gopher://nowhere", "nowhere"])
+def test_an_address_that_is_none_is_an_error(task, address):
     with pytest.raises(EnvironmentLacksError, match="no scheduler answers there"):
-        search(task, Settings(recipes=(), budget_s=60, dask="gopher://nowhere"))
+        search(task, Settings(recipes=(), budget_s=60, dask=address))
+    gc.collect()
 
 
 def test_records_survive_the_journal(alone, tmp_path):
