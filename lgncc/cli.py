@@ -131,11 +131,16 @@ def eval_(
     as_json: Json = False,
     frontend: Frontend = None,
 ) -> None:
-    """Answer samples with the golden model; with labels, report its accuracy."""
+    """Answer samples with the golden model, without a board.
+
+    With labels, its accuracy is reported.
+    """
     from lgncc.dataset import load_data
     from lgncc.frontends import load
     from lgncc.report.evaluation import evaluate
+    from lgncc.storage import require_writable
 
+    require_writable(out)
     evaluation = evaluate(load(model, given, frontend), load_data(data))
     if out:
         evaluation.save(out)

@@ -7,12 +7,10 @@ from typing import Annotated
 
 import typer
 
+from lgncc.cli_options import BuildDir, Json
 from lgncc.console import Steps, existing, stderr, stdout
 
-BuildDir = Annotated[Path, typer.Argument(help="Folder of a finished `lgncc compile`.")]
 SIMULATED = "sim"
-
-Rate = Annotated[float, typer.Option(help="Probability of a byte, in either direction.")]
 
 
 def register(app: typer.Typer) -> None:
@@ -34,11 +32,12 @@ def run(
     out: Annotated[
         Path | None, typer.Option(help="Write the board's answers: .npz or .csv.")
     ] = None,
-    as_json: Annotated[
-        bool, typer.Option("--json", help="Print exactly the JSON result on stdout.")
-    ] = False,
+    as_json: Json = False,
 ) -> None:
-    """Stream a data set through a board and compare its answers with the golden model."""
+    """Stream samples through a board and compare its answers.
+
+    They are compared with those of the golden model.
+    """
     from contextlib import ExitStack
 
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, ProgressColumn, TextColumn
@@ -54,15 +53,15 @@ def run(
 
     if out is not None:
         require_format(out)
-    samples = load_data(data)
+    samples, folder = load_data(data), existing(build_dir)
     with ExitStack() as stack:
         if port == SIMULATED:
             from lgncc.sim.simboard import running
 
             with Steps() as steps:
                 steps("compile the board for Verilator")
-                port = stack.enter_context(running(existing(build_dir))).port
-        board = stack.enter_context(open_board(existing(build_dir), port, stderr.print))
+                port = stack.enter_context(running(folder)).port
+        board = stack.enter_context(open_board(folder, port, stderr.print))
         columns = (TextColumn(board.client.path), BarColumn(), MofNCompleteColumn(), Speed())
         bar = Progress(*columns, console=stderr, transient=True, disable=not stderr.is_terminal)
         total = samples.x.size // samples.x.shape[-1] if samples.x.ndim == 3 else len(samples.x)
@@ -79,13 +78,16 @@ def simboard(
     link: Annotated[
         Path | None, typer.Option(help="A name for the port that stays the same.")
     ] = None,
-    corrupt: Rate = 0.0,
-    drop: Rate = 0.0,
-    duplicate: Rate = 0.0,
-    swap: Rate = 0.0,
-    seed: Annotated[int, typer.Option(help="Of the faults.")] = 0,
+    corrupt: Annotated[float, typer.Option(help="Share of bytes that change on the line.")] = 0.0,
+    drop: Annotated[float, typer.Option(help="Share of bytes that are lost.")] = 0.0,
+    duplicate: Annotated[float, typer.Option(help="Share of bytes that come twice.")] = 0.0,
+    swap: Annotated[float, typer.Option(help="Share of bytes that overtake the next.")] = 0.0,
+    seed: Annotated[int, typer.Option(min=0, help="Of the faults.")] = 0,
 ) -> None:
-    """Run a build's top level in Verilator behind a pseudo-terminal, until interrupted."""
+    """Simulate a build's board behind a serial port of its own.
+
+    Its top level runs in Verilator, behind a pseudo-terminal, until interrupted.
+    """
     from lgncc.host.build import load_build
     from lgncc.sim.simboard import LineFaults, become, build_simboard, command
 

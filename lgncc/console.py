@@ -141,7 +141,7 @@ def run(app: typer.Typer) -> None:
 def _exit_code(app: typer.Typer) -> int:
     """Run the command line. Says what failed."""
     try:
-        result = app(standalone_mode=False)
+        result = app(prog_name="lgncc", standalone_mode=False)
         if result == INTERRUPTED:  # newer typers return it, older ones raise Abort
             raise KeyboardInterrupt
     except LgnccError as error:

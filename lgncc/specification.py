@@ -10,6 +10,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from lgncc.errors import InputError
 from lgncc.model import LogicModel
 from lgncc.report.build_report import LossySection
 from lgncc.storage import load_model
@@ -41,7 +42,12 @@ LOSSY_REMARK = "; held to the model after lossy pruning, not to the one that was
 def load_specification(build_dir: Path) -> Specification:
     """Raises InputError where the folder's models cannot be read."""
     lossy = (build_dir / PRUNED).exists()
-    return Specification(load_model(build_dir / (PRUNED if lossy else "model.npz")), lossy)
+    path = build_dir / (PRUNED if lossy else "model.npz")
+    if not path.exists():
+        raise InputError(
+            f"{build_dir}: no {path.name} in it; give the --out of a finished `lgncc compile`"
+        )
+    return Specification(load_model(path), lossy)
 
 
 def beginning_after(lossy: LossySection | None, rung: Rung) -> Rung:

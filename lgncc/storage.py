@@ -43,25 +43,37 @@ ARRAYS: dict[str, tuple[str, int]] = {
 }
 
 
+def require_writable(*paths: Path | None) -> None:
+    """Raise InputError before hours are spent on what cannot be written there."""
+    for path in paths:
+        if path is not None:
+            _sibling(path).unlink()
+
+
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
     """Yield a temporary sibling of `path` that becomes `path` if the block succeeds.
 
     Raises InputError where the folder does not exist or cannot be written.
     """
-    try:
-        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-            temporary = Path(file.name)
-    except OSError as error:
-        raise InputError(f"{path}: cannot write there: {error.strerror}") from error
+    temporary = _sibling(path)
     try:
         temporary.chmod(0o644)
         yield temporary
-        if path.is_dir():
-            raise InputError(f"{path}: is a directory; give the name of a file")
         temporary.replace(path)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _sibling(path: Path) -> Path:
+    """An empty file beside `path`."""
+    if path.is_dir():
+        raise InputError(f"{path}: is a directory; give the name of a file")
+    try:
+        with NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
+            return Path(file.name)
+    except OSError as error:
+        raise InputError(f"{path}: cannot write there: {error.strerror}") from error
 
 
 def save_model(model: LogicModel, path: Path) -> None:

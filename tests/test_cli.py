@@ -102,7 +102,7 @@ def test_nothing_can_be_asked_of_the_sequences_of_a_network_without_state(
 @pytest.mark.parametrize(
     "folder", [[], ["report.json"], ["report.json", "MANIFEST.json"]], ids=["empty", "1", "2"]
 )
-@pytest.mark.parametrize("command", ["report", "verify"])
+@pytest.mark.parametrize("command", ["report", "verify", "simboard", "program"])
 def test_what_is_no_finished_build_is_refused(lgncc, tmp_path, command, folder):
     missing = lgncc(command, tmp_path / "none")
     assert missing.code == 2
@@ -175,6 +175,7 @@ def test_export_says_what_was_written_and_proved(lgncc, tmp_path):
 def test_export_into_a_folder_that_is_not_there_is_refused(lgncc, tmp_path):
     done = lgncc("export", cli.DIGITS, "--format", "npz", "--out", tmp_path / "no" / "x.npz")
     assert done.code == 2
+    assert "read" not in done.err, "nothing was done in vain"
     assert (
         done.error()
         == f"{tmp_path / 'no' / 'x.npz'}: cannot write there: No such file or directory"

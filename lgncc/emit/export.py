@@ -27,7 +27,7 @@ from lgncc.passes.pipeline import PASSES, Application, choose_pipeline, optimize
 from lgncc.passes.unread import without_unread
 from lgncc.report.build_report import LossySection
 from lgncc.specification import beginning_after
-from lgncc.storage import replacing, save_model
+from lgncc.storage import replacing, require_writable, save_model
 from lgncc.verify.mapped import check_mapped
 from lgncc.verify.rung import Rung
 
@@ -111,6 +111,7 @@ def export_model(
         if application.name == dump_after:
             print(f"after {application.name}: {netlist.dump()}")
 
+    require_writable(out)
     notice("read")
     model = load(path, given, frontend)
     require_state(model, sequencing)

@@ -18,7 +18,7 @@ from lgncc.host.build import Build
 from lgncc.host.client import Progress
 from lgncc.host.frames import BITS_A_BYTE
 from lgncc.host.line import Line
-from lgncc.storage import replacing
+from lgncc.storage import replacing, require_writable
 
 FORMATS = (".npz", ".csv")
 
@@ -68,6 +68,7 @@ def require_format(path: Path) -> None:
     """Raises InputError unless predictions can be written there."""
     if path.suffix not in FORMATS:
         raise InputError(f"--out {path}: give a name that ends in {' or '.join(FORMATS)}")
+    require_writable(path)
 
 
 def run_data(

@@ -21,7 +21,7 @@ from lgncc.nn.training_display import TrainingDisplay
 from lgncc.nn.training_plan import Control, Split
 from lgncc.nn.training_report import require_matplotlib, write_report
 from lgncc.nn.training_state import state_path
-from lgncc.storage import replacing
+from lgncc.storage import replacing, require_writable
 
 
 @dataclass(frozen=True)
@@ -83,7 +83,7 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
             f"{state}: an interrupted training is there; continue it with --resume, "
             "or delete the file to start again"
         )
-    _check_writable(state, out, options.test_data)
+    require_writable(state, out, options.test_data)
     require_matplotlib()
     split = chosen.split()
     draws = torch.Generator().manual_seed(options.seed)
@@ -151,12 +151,3 @@ def save_test_data(split: Split, path: Path) -> None:
     """The test part as `--data` takes it."""
     with replacing(path) as temporary, temporary.open("wb") as file:
         np.savez_compressed(file, x=split.test_x.numpy(), y=split.test_y.numpy())
-
-
-def _check_writable(*paths: Path | None) -> None:
-    """Raise InputError before hours are spent on what cannot be written."""
-    for path in paths:
-        if path is not None and not path.parent.is_dir():
-            raise InputError(f"{path}: the folder {path.parent} does not exist")
-        if path is not None and path.is_dir():
-            raise InputError(f"{path}: is a directory; give the name of a file")
