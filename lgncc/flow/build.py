@@ -155,7 +155,7 @@ def place_and_route(
     """Step "place-and-route": `family.routed`, `report.json`, `placed.json`, `nextpnr.log`."""
     family = family_of(board)
     args = [*family.route(board).split(), "--freq", f"{target_mhz:g}"]
-    args += ["--tmg-ripup"] * by_time
+    args += ["--tmg-ripup"] * (by_time and family.rips_up)
 
     def run(folder: Path) -> None:
         nextpnr.place_and_route(

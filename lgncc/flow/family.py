@@ -49,6 +49,9 @@ class Family:
     logic_resources: tuple[str, ...] = ()
     """Resources, counted apart by nextpnr, that take the place of a logic cell, too."""
 
+    rips_up: bool = True
+    """Whether the router can take up slow wires again (`--tmg-ripup`)."""
+
     spreads: bool = False
     """Whether nextpnr routes what it placed in another run, and what `nextpnr.place_and_route` does
     with that was seen to help."""

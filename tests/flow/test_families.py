@@ -11,12 +11,12 @@ from loop_through import PREFIXES, LoopThrough, fabric
 
 from lgncc.boards import list_boards, load_board
 from lgncc.flow import nextpnr
-from lgncc.flow.build import build, synthesis_script
+from lgncc.flow.build import build, place_and_route, synthesis_script
 from lgncc.flow.families import FAMILIES, at_frequency, family_of
 from lgncc.flow.platform import elaborate
 from lgncc.flow.pll import PllClock
 from lgncc.flow.result import Usage
-from lgncc.flow.tools import REQUIREMENTS
+from lgncc.flow.tools import REQUIREMENTS, find_tool
 from lgncc.flow.workspace import Workspace
 
 ULX3S, NANO = load_board("ulx3s-85f"), load_board("tang-nano-9k")
@@ -71,6 +71,19 @@ def test_gowins_carries_are_counted_among_the_logic_cells_they_take():
     }
     usage = nextpnr.utilization(report, NANO, FAMILIES["gowin"])
     assert usage == {"LUT4": Usage(7, 9), "ALU": Usage(2, 6)}
+
+
+@pytest.mark.parametrize(("board", "rips_up"), [(ULX3S, True), (NANO, False)])
+def test_slow_wires_are_taken_up_again_where_the_router_can(board, rips_up, tmp_path, monkeypatch):
+    given = []
+    monkeypatch.setattr(nextpnr, "place_and_route", lambda tool, args, *_, **__: given.extend(args))
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+    netlist = tmp_path / "netlist.json"
+    netlist.write_text("{}")
+    tool = find_tool(family_of(board).nextpnr)
+    place_and_route(workspace, tool, board, netlist, "", seed=1, target_mhz=30.0, by_time=True)
+    assert ("--tmg-ripup" in given) == rips_up
 
 
 BUILDS = {
