@@ -1,18 +1,20 @@
 """What `auto` chooses at the corners of its grid, built: does the choice fit, and at which clock?
 
-    python tests/bench/corners.py [--results corners.jsonl] [--only NAME ...]
+    python tests/bench/corners.py [--only NAME ...] [--again NAME ...]
 
-Networks at the limits of each architecture, boards, goals. Every line of the results is a build;
-those that are there are not built again. The table is docs/explanation/architectures.md's.
+Networks at the limits of each architecture, boards, goals. Every entry of docs/explanation/
+corners.json is a build; those that are there are not built again, and the table in
+docs/explanation/architectures.md is written from all of them.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import re
 import tempfile
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -22,11 +24,16 @@ from networks import MODELS, TABLES, TT10
 from lgncc.compiler import Options, compile_model
 from lgncc.encoder import Encoder
 from lgncc.errors import DesignError
-from lgncc.estimate import Goal
+from lgncc.estimate import Architecture, Goal
 from lgncc.facts import GivenFacts
 from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
-from lgncc.storage import save_model
+from lgncc.storage import replacing, save_model
+
+DOCS = Path(__file__).parents[2] / "docs" / "explanation"
+RESULTS = DOCS / "corners.json"
+PAGE = DOCS / "architectures.md"
+MARK = "<!-- tests/bench/corners.py writes this table from corners.json -->\n\n"
 
 
 def random_network(*, layers: int, width: int, inputs: int = 256) -> LogicModel:
@@ -63,43 +70,51 @@ def of_pixels(model: LogicModel, *, pixels: int = 784) -> LogicModel:
     return LogicModel(encoder, model.netlist, model.readout, model.provenance)
 
 
+FILES = {name: MODELS / f"{name}.pt" for name in ("digits", "mnist16", "mnist", "parity")}
+FILES["3x2,550"] = TT10
+_RANDOM = re.compile(r"(pixels, )?(\d+)x([\d,]+)")
+
+
+def network(name: str) -> LogicModel | Path:
+    """A file, or "LAYERSxGATES" of random gates, or "pixels, LAYERSxGATES"."""
+    if name in FILES:
+        return FILES[name]
+    match = _RANDOM.fullmatch(name)
+    if match is None:
+        raise ValueError(f"no network is called {name!r}")
+    pixels, layers, width = match.groups()
+    model = random_network(layers=int(layers), width=int(width.replace(",", "")))
+    return of_pixels(model) if pixels else model
+
+
 @dataclass(frozen=True)
 class Corner:
-    """A network, by what makes its file, on a board."""
+    """A network on a board. architecture: the one asked for, else `auto` chooses for the goal."""
 
     network: str
     board: str
     goal: Goal = "latency"
+    architecture: Architecture | None = None
 
     @property
     def name(self) -> str:
-        return f"{self.network}/{self.board}/{self.goal}"
+        return f"{self.network}/{self.board}/{self.architecture or self.goal}"
 
 
-NETWORKS: dict[str, Callable[[], LogicModel] | Path] = {
-    "digits": MODELS / "digits.pt",
-    "mnist16": MODELS / "mnist16.pt",
-    "mnist": MODELS / "mnist.pt",
-    "3x2,550": TT10,
-    "2x500": lambda: random_network(layers=2, width=500),
-    "2x1,000": lambda: random_network(layers=2, width=1_000),
-    "2x1,500": lambda: random_network(layers=2, width=1_500),
-    "2x2,000": lambda: random_network(layers=2, width=2_000),
-    "4x4,000": lambda: random_network(layers=4, width=4_000),
-    "pixels, 2x100": lambda: of_pixels(random_network(layers=2, width=100)),
-    "pixels, 2x1,000": lambda: of_pixels(random_network(layers=2, width=1_000)),
+# Of 2x1,350 and 2x1,400, and of 2x1,500 and 2x1,600, the first is the largest that is built
+# pipelined, and class-serial.
+OF_THE_ICEBREAKER: dict[Goal, str] = {
+    "latency": "parity; digits; mnist16; 2x1,000; 2x1,350; 2x1,400; 2x1,500; 2x1,600; 3x2,550; mnist",
+    "throughput": "parity; digits; mnist16; 2x1,500; 3x2,550; 4x4,000; pixels, 2x1,000",
+    "area": "parity; digits; mnist16; 2x1,500; 3x2,550; 4x4,000",
 }
 CORNERS = (
-    Corner("digits", "icebreaker"),
-    Corner("mnist16", "icebreaker"),
-    Corner("2x1,000", "icebreaker"),
-    Corner("2x1,500", "icebreaker"),
-    Corner("2x2,000", "icebreaker"),
-    Corner("3x2,550", "icebreaker"),
-    Corner("mnist", "icebreaker"),
-    Corner("pixels, 2x1,000", "icebreaker", "throughput"),
-    Corner("4x4,000", "icebreaker", "throughput"),
-    Corner("digits", "icebreaker", "area"),
+    *(
+        Corner(name, "icebreaker", goal)
+        for goal, names in OF_THE_ICEBREAKER.items()
+        for name in names.split("; ")
+    ),
+    Corner("3x2,550", "icebreaker", architecture="class-serial"),
     Corner("2x500", "tang-nano-9k"),
     Corner("4x4,000", "tang-nano-9k", "area"),
     Corner("digits", "ulx3s-85f", "throughput"),
@@ -108,7 +123,8 @@ CORNERS = (
 
 @dataclass(frozen=True)
 class Result:
-    """Of one build. tried: what did not fit before it, or with `architecture` empty, why none."""
+    """Of one build, `seconds` of wall time. tried: what did not fit before it, or with
+    `architecture` empty, why none. samples_per_s: what the core and what the link does."""
 
     name: str
     architecture: str
@@ -117,40 +133,56 @@ class Result:
     available: int
     fmax_mhz: float
     target_mhz: float
+    latency_us: float
+    samples_per_s: list[float]
     seconds: float
     tried: list[str]
 
+    @property
+    def error(self) -> float:
+        """Of the estimate, as a part of what it is."""
+        return self.estimated_cells / self.cells - 1
+
     def line(self) -> str:
-        network, board, goal = self.name.rsplit("/", 2)
+        name, board, goal = self.name.rsplit("/", 2)
         if not self.architecture:
-            return f"| {network} | {board} | {goal} | none: {self.tried[0]} | | | |"
+            return f"| {name} | {board} | {goal} | none: {self.tried[0]} | | | | | | | |"
         tried = "".join(f", after {one.split(':')[0]}" for one in self.tried)
+        core, link = (f"{pace:,.0f}" for pace in self.samples_per_s)
         return (
-            f"| {network} | {board} | {goal} | {self.architecture}{tried} | "
+            f"| {name} | {board} | {goal} | {self.architecture}{tried} | "
             f"{self.estimated_cells:,} | {self.cells:,} of {self.available:,} | "
-            f"{self.fmax_mhz:.1f} of {self.target_mhz:.0f} MHz |"
+            f"{self.error:+.1%} | {self.fmax_mhz:.1f} of {self.target_mhz:.0f} | "
+            f"{self.latency_us:,.2f} | {core}, {link} | {self.seconds:.0f} |"
         )
 
 
 def build(corner: Corner, folder: Path) -> Result:
     """Compile the corner as a user would, without checks."""
-    source = NETWORKS[corner.network]
+    source = network(corner.network)
     path = source if isinstance(source, Path) else folder / "network.npz"
     if not isinstance(source, Path):
-        save_model(source(), path)
+        save_model(source, path)
     started, said = time.perf_counter(), list[str]()
-    options = Options(board=corner.board, out=folder / "out", optimize=corner.goal, verify="none")
+    options = Options(
+        board=corner.board,
+        out=folder / "out",
+        optimize=corner.goal,
+        architecture=corner.architecture,
+        verify="none",
+    )
     try:
         facts = GivenFacts(classes=10) if path == TT10 else None
         report = compile_model(path, options, facts, notice=said.append)
     except DesignError as error:
         seconds = time.perf_counter() - started
-        return Result(corner.name, "", 0, 0, 0, 0, 0, seconds, [str(error)])
+        return Result(corner.name, "", 0, 0, 0, 0, 0, 0, [], seconds, [str(error)])
     tries = [line for line in said if "logic cells" in line and "about" in line]
     clock = next(iter(report.timing.values()))
     cells = next(iter(report.utilization.values()))
     for name in ("ICESTORM_LC", "TRELLIS_COMB", "LUT4"):
         cells = report.utilization.get(name, cells)
+    pace = report.throughput_samples_per_s
     return Result(
         name=corner.name,
         architecture=report.arch.name,
@@ -159,34 +191,70 @@ def build(corner: Corner, folder: Path) -> Result:
         available=cells.available,
         fmax_mhz=clock.fmax_mhz,
         target_mhz=clock.target_mhz,
+        latency_us=report.latency_us["core"],
+        samples_per_s=[pace["core"], pace["link"]],
         seconds=time.perf_counter() - started,
         tried=tries[:-1],
     )
 
 
-def measure(corners: Iterable[Corner], results: Path) -> Iterator[Result]:
-    """Those that are in `results`, and the others built and appended to it."""
-    lines = results.read_text().splitlines() if results.exists() else []
-    known = {one["name"]: Result(**one) for one in map(json.loads, lines)}
+def read(path: Path = RESULTS) -> dict[str, Result]:
+    """By name."""
+    if not path.exists():
+        return {}
+    return {one["name"]: Result(**one) for one in json.loads(path.read_text())}
+
+
+def write(result: Result, path: Path = RESULTS) -> None:
+    """Into the file as it is now: others may have added to it meanwhile."""
+    known = read(path) | {result.name: result}
+    order = {corner.name: index for index, corner in enumerate(CORNERS)}
+    results = sorted(known.values(), key=lambda one: order.get(one.name, len(order)))
+    with replacing(path) as temporary:
+        text = json.dumps([asdict(one) for one in results], indent=1)
+        temporary.write_text(text + "\n")
+
+
+def measure(corners: Iterable[Corner], path: Path, again: bool = False) -> Iterator[Result]:
+    """Those that are in the file, and the others built and put there."""
     for corner in corners:
-        if corner.name not in known:
+        if again or corner.name not in read(path):
             with tempfile.TemporaryDirectory() as folder:
-                known[corner.name] = build(corner, Path(folder))
-            with results.open("a") as file:
-                file.write(json.dumps(asdict(known[corner.name])) + "\n")
-        yield known[corner.name]
+                write(build(corner, Path(folder)), path)
+        yield read(path)[corner.name]
+
+
+HEADER = (
+    "| network | board | goal | chosen | estimated | cells | error | MHz | latency, µs | "
+    "samples/s, core and link | seconds |\n"
+    f"|{' --- |' * 11}\n"
+)
+
+
+def table(results: Iterable[Result]) -> str:
+    return HEADER + "".join(f"{result.line()}\n" for result in results)
+
+
+def with_table(page: str, text: str) -> str:
+    """The page with the table behind MARK replaced."""
+    before, found, after = page.partition(MARK)
+    if not found:
+        raise ValueError(f"the page has no line {MARK.strip()}")
+    return before + MARK + text + re.sub(r"\A(?:\|.*\n)*", "", after)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--results", type=Path, default=Path("corners.jsonl"))
+    parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--only", nargs="*", help="names, as network/board/goal")
+    parser.add_argument("--again", action="store_true", help="build what is there, too")
     given = parser.parse_args()
-    chosen = (corner for corner in CORNERS if not given.only or corner.name in given.only)
-    print("| network | board | goal | chosen | estimated | cells | clock |")
-    print("| --- | --- | --- | --- | --- | --- | --- |")
-    for result in measure(chosen, given.results):
+    chosen = [corner for corner in CORNERS if not given.only or corner.name in given.only]
+    print(HEADER, end="")
+    for result in measure(chosen, given.results, given.again):
         print(result.line(), flush=True)
+        if given.results == RESULTS:
+            PAGE.write_text(with_table(PAGE.read_text(), table(read().values())))
 
 
 if __name__ == "__main__":
