@@ -104,7 +104,8 @@ class Corner:
 # Of 2x1,350 and 2x1,400, and of 2x1,500 and 2x1,600, the first is the largest that is built
 # pipelined, and class-serial.
 OF_THE_ICEBREAKER: dict[Goal, str] = {
-    "latency": "parity; digits; mnist16; 2x1,000; 2x1,350; 2x1,400; 2x1,500; 2x1,600; 3x2,550; mnist",
+    "latency": "parity; digits; mnist16; 2x1,000; 2x1,350; 2x1,400; 2x1,500; 2x1,600; 3x2,550; "
+    "mnist",
     "throughput": "parity; digits; mnist16; 2x1,500; 3x2,550; 4x4,000; pixels, 2x1,000",
     "area": "parity; digits; mnist16; 2x1,500; 3x2,550; 4x4,000",
 }
