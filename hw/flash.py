@@ -1,8 +1,8 @@
 # amaranth: UnusedElaboratable=no
 """The program of a FoldedCore from the board's SPI flash, loaded into single-port RAM at start.
 
-The program stands in the flash behind the bitstream. What is read is only run if its CRC-32 is the
-one that the bitstream was built with, so that a bitstream never runs another one's program.
+What is read is only run if its CRC-32 is the one that the bitstream was built with, so that a
+bitstream never runs another one's program; until then it is read again.
 """
 
 from __future__ import annotations
@@ -105,4 +105,7 @@ class FlashProgram(Component):
         with m.If(write & ~done):
             m.d.sync += loaded.eq(crc.crc == register(self._octets()))
         m.d.sync += self.ready.eq(done & loaded)
+        with m.If(done & ~loaded):
+            m.d.comb += crc.restart.eq(1)
+            m.d.sync += [done.eq(0), sought.eq(0), pair.eq(0), address.eq(0)]
         return m

@@ -125,6 +125,32 @@ class Disturbed(Component):
         return m
 
 
+def test_a_program_with_a_damaged_bit_is_loaded_again_and_the_answer_is_right(monkeypatch):
+    model = builds.small_model("class")
+    program = assemble(model)
+    core = FoldedCore(model, program=program, memory=FlashProgram(program, FLASH))
+    once = core.start_cycles - FLASH.ready_cycles
+    monkeypatch.setattr(Disturbed, "cycle", core.start_cycles - once // 2)
+    monkeypatch.setattr(spi_flash, "SimulatedFlash", Disturbed)
+    samples = random_samples(model, 1)
+    drive = Drive(core)
+    cycles = core.start_cycles + once + core.latency_cycles + 10
+    ((_, payload),) = drive.run(vectors_of(model, samples), cycles=cycles)
+    assert payload == answer(model, samples[0])
+    ((accepted, _),) = drive.accepted
+    assert core.start_cycles + once - 10 < accepted < core.start_cycles + once + 10
+
+
+def test_a_flash_with_a_flipped_byte_is_never_answered_from():
+    model = model_of_chunks()
+    core = streamed(model, flash=SLOW[1])
+    image = bytearray(core.memory.image())
+    image[1] ^= 0xFF
+    core.memory.image = lambda: bytes(image)
+    vectors = vectors_of(model, random_samples(model, 1))
+    assert Drive(core).run(vectors, cycles=core.start_cycles + core.latency_cycles + 100) == []
+
+
 def test_a_chunk_of_another_program_never_runs():
     model = model_of_chunks()
     core = streamed(model)
