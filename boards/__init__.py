@@ -90,7 +90,9 @@ class Board:
     by nextpnr's resource names; `logic_cells` and `flip_flops` are two of them. `packer_options`
     are added to those that the family gives its packer. `level_ps`: picoseconds of a LUT and the
     wires to it on the slowest way of a routed design; `register_ps`: of what a way takes besides,
-    from a register and to one. Registers are planned by them.
+    from a register and to one. Registers are planned by them. `full_percent`: of the logic cells,
+    how many wires reach; beyond, routing takes long and often fails. `serial_full_percent`: the
+    same of a class-serial core, most of whose wires are the network's and go anywhere.
     """
 
     name: str
@@ -110,6 +112,8 @@ class Board:
     speed: str = ""
     level_ps: int = 4000
     register_ps: int = 0
+    full_percent: int = 80
+    serial_full_percent: int = 75
     packer_options: tuple[str, ...] = ()
     pll: PllLimits | None = None
     block_ram: BlockRam | None = None

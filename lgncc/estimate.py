@@ -12,10 +12,6 @@ Architecture = Literal["spatial", "pipelined", "class-serial", "folded"]
 Goal = Literal["latency", "throughput", "area"]
 ARCHITECTURES: tuple[Architecture, ...] = get_args(Architecture)
 
-FULL = 0.8  # beyond, routing takes long and often fails: wires run out before cells
-# Most wires of a class-serial core are the network's, which go anywhere; those of a popcount are
-# short. On the iCE40 one of 74 % was routed, and of three of 78 to 80 % one, after minutes.
-SERIAL_FULL = 0.75
 BRIMFUL = 0.95  # up to here what was asked for is tried all the same
 
 
@@ -61,14 +57,19 @@ class Estimate:
         )
 
 
+def reached_percent(architecture: Architecture, board: Board) -> int:
+    """Of the board's logic cells, how many wires reach."""
+    return board.serial_full_percent if architecture == "class-serial" else board.full_percent
+
+
 def fitting(estimate: Estimate, board: Board) -> Estimate:
     """The estimate, with its obstacle where the board has too little."""
     available = board.capacity[board.logic_cells]
-    full = SERIAL_FULL if estimate.architecture == "class-serial" else FULL
-    if estimate.cells <= full * available:
+    percent = reached_percent(estimate.architecture, board)
+    if 100 * estimate.cells <= percent * available:
         return estimate
     obstacle = f"needs about {estimate.cells:,} of {available:,} logic cells"
     tight = estimate.cells <= BRIMFUL * available
     if tight:
-        obstacle += f", of which wires reach about {full:.0%}"
+        obstacle += f", of which wires reach about {percent}%"
     return replace(estimate, obstacle=obstacle, tight=tight)

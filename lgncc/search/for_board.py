@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from lgncc.architectures import Planner
 from lgncc.boards import Board
 from lgncc.errors import DesignError
-from lgncc.estimate import FULL, Architecture, Goal
+from lgncc.estimate import Architecture, Goal, reached_percent
 from lgncc.lowering import affordable_levels
 from lgncc.mapping import map_model
 from lgncc.report.search import FAILURES_SHOWN, MappedSize, SearchSection
@@ -60,9 +60,10 @@ def _obstacle(planner: Planner, board: Board, goal: Goal, only: Architecture | N
     chosen = estimates[0]
     if chosen.architecture in OF_LUTS and not chosen.obstacle:
         return ""
-    room = FULL * board.capacity[board.logic_cells]
+    available = board.capacity[board.logic_cells]
     ours = [one for one in estimates if one.architecture in OF_LUTS]
-    if any(0 < REACH * one.cells <= room for one in ours):
+    reached = {one: reached_percent(one.architecture, board) / 100 * available for one in ours}
+    if any(0 < REACH * one.cells <= reached[one] for one in ours):
         return ""  # may fit after it
     if chosen.obstacle:
         return "nothing fits, and a search gains too little"
