@@ -95,8 +95,7 @@ class RowCounter(Component):
     def _score(self, m: Module, place: int, group: Any, fresh: Any, counting: Any) -> Any:
         """The register that adds up the rows of a group's class; it begins with the constant."""
         design, form = self.design, self.design.form
-        lane = design.lane[design.luts.outputs - design.luts.first_state]
-        mine = np.flatnonzero(lane // design.bits_a_cycle == place).tolist()
+        mine = np.flatnonzero(design.lane[design.shown] // design.bits_a_cycle == place).tolist()
         m.submodules[f"popcount{place}"] = popcount = Popcount(len(mine))
         m.d.comb += popcount.bits.eq(Cat(self.bits[index] for index in mine))
 

@@ -24,7 +24,7 @@ from lgncc.errors import DesignError
 from lgncc.hw.fabric import MAX_WIDTH
 from lgncc.hw.mapped_core import LUTS_MODULE
 from lgncc.hw.row_counter import RowCounter
-from lgncc.hw.sequence import STATELESS
+from lgncc.hw.sequence import Answering, SequenceFlags
 from lgncc.mapping.design import PARTS
 from lgncc.mapping.parts import of_encoder
 from lgncc.mapping.serial import SerialDesign
@@ -35,18 +35,25 @@ class SerialCore(Component):
     """Answers a vector `latency_cycles` after it was accepted and accepts the next one after
     `initiation_interval` cycles.
 
-    Ports and behaviour as of lgncc.hw.core.Core. A stall at `o` holds everything. Raises
-    DesignError for a vector too wide for a wire.
+    Ports and behaviour as of lgncc.hw.mapped_core.MappedCore, of one sequence. Raises DesignError
+    for a vector too wide for a wire.
     """
 
-    flags, sequences = STATELESS, 1
+    sequences = 1
 
-    def __init__(self, design: SerialDesign, *, input_register: bool = True) -> None:
+    def __init__(
+        self,
+        design: SerialDesign,
+        *,
+        answering: Answering = "each-step",
+        input_register: bool = True,
+    ) -> None:
         self.design = design
+        self.flags = SequenceFlags.of(design.model, answering)
         self.model = design.model
         self.input_register = input_register
         self.readout = RowCounter(design)
-        in_width = design.model.encoder.input_width
+        in_width = design.model.step_width + self.flags.last
         out_width = len(self.readout.payload)
         for what, width in (("input", in_width), ("output", out_width)):
             if not 1 <= width <= MAX_WIDTH:
@@ -108,35 +115,37 @@ class SerialCore(Component):
             accept.eq(self.i.valid & self.i.ready),
         ]
         row = Signal(range(max(design.rows, 2)))
-        active = Signal()
+        active, wanted = Signal(), Signal()
         last = row == design.rows - 1
         m.d.comb += self.i.ready.eq(advance & (~active | last))
         with m.If(accept):
-            m.d.sync += [row.eq(0), active.eq(1)]
+            m.d.sync += [row.eq(0), active.eq(1), wanted.eq(self.flags.answered(self.i.payload))]
         with m.Elif(advance):
             m.d.sync += [row.eq(row + 1), active.eq(active & ~last)]
+        counted: Any = active & wanted
 
         load: Any = accept
         vector: Any = self.i.payload
         if self.input_register:
-            before = (self.i.payload, accept, row, active)
-            vector, load, row, active = (
+            before = (self.i.payload, accept, row, counted)
+            vector, load, row, counted = (
                 Signal(len(value), name=name)
-                for name, value in zip(("vector", "load", "row_1", "active_1"), before, strict=True)
+                for name, value in zip(("vector", "load", "row_1", "counted"), before, strict=True)
             )
             with m.If(advance):
                 m.d.sync += [
                     after.eq(value)
-                    for after, value in zip((vector, load, row, active), before, strict=True)
+                    for after, value in zip((vector, load, row, counted), before, strict=True)
                 ]
         bits = Signal(len(design.luts.outputs))
-        clocked = {"i_clk": ClockSignal(), "i_step": advance} if len(bits) else {}
-        m.submodules.luts = Instance(LUTS_MODULE, i_x=Cat(vector, load), o_y=bits, **clocked)
+        step = vector[: design.model.step_width]
+        clocked = {"i_clk": ClockSignal(), "i_step": advance} if design.luts.n_state else {}
+        m.submodules.luts = Instance(LUTS_MODULE, i_x=Cat(step, load), o_y=bits, **clocked)
         m.submodules.readout = count = self.readout
         m.d.comb += [
             count.bits.eq(bits),
             count.row.eq(row),
-            count.active.eq(active),
+            count.active.eq(counted),
             count.enable.eq(advance),
             self.o.payload.eq(count.payload),
             self.o.valid.eq(count.done),

@@ -113,7 +113,7 @@ class Planner:
         form = self.form(estimate.architecture, board)
         if estimate.architecture == "class-serial":
             design = self.serial(form, estimate.setting, estimate.classes)
-            return lower_serial(design, board, form)
+            return lower_serial(design, board, form, self.answering)
         if estimate.architecture == "folded":
             return lower_folded(form, self.program(form), estimate.setting, board, self.answering)
         return lower_luts(self.mapped(form), board, estimate.setting, form, self.answering)
@@ -227,11 +227,13 @@ class Planner:
 
     def _serial(self, board: Board, goal: Goal) -> list[Estimate]:
         form = self.form("class-serial", board)
-        network, found = self._folds(form.table is not None)
-        affordable = affordable_levels(board, network.n_gates)
+        typical, found = self._folds(form.table is not None)
+        luts = typical.luts
+        network = luts.n_gates - len(typical.row)
+        affordable = affordable_levels(board, luts.n_gates)
         estimates = []
         for fold in found:
-            cells = network.n_gates - network.n_state + fold.cells + SHELL_CELLS + form.cells
+            cells = network + fold.cells + SHELL_CELLS + form.cells
             estimate = Estimate(
                 "class-serial",
                 fold.bits,
@@ -241,7 +243,7 @@ class Planner:
                 classes=fold.classes,
             )
             estimate = fitting(estimate, board)
-            levels = max(fold.levels, network.depth)
+            levels = max(fold.levels, luts.depth)
             if levels > affordable and not estimate.obstacle:
                 slow = f"{levels} LUT levels in one cycle are too slow for the clock"
                 estimate = replace(estimate, obstacle=slow, tight=True)
@@ -276,9 +278,9 @@ class Planner:
         return [e for e in estimates if not e.obstacle] or estimates[-1:]
 
 
-def _folds_of(typical: SerialDesign) -> tuple[Netlist, list[Fold]]:
-    """LUTs of network and shift register, and what could be counted in a cycle."""
-    return typical.luts, folds(typical.form, typical.model.readout)
+def _folds_of(typical: SerialDesign) -> tuple[SerialDesign, list[Fold]]:
+    """The design, and what could be counted in a cycle."""
+    return typical, folds(typical.form, typical.model.readout)
 
 
 def _size(board: Board) -> int:

@@ -115,14 +115,27 @@ def lower_luts(
     )
 
 
-def lower_serial(design: SerialDesign, board: Board, form: Form | None = None) -> Lowered:
+def lower_serial(
+    design: SerialDesign,
+    board: Board,
+    form: Form | None = None,
+    answering: Answering = "each-step",
+) -> Lowered:
     """The class-serial core."""
     from lgncc.hw.serial_core import SerialCore
 
     # What the link received is the core's input register.
-    emitted = emit_core(lambda: SerialCore(design, input_register=False), board, form)
+    def core() -> SerialCore:
+        return SerialCore(design, answering=answering, input_register=False)
+
     return Lowered(
-        "class-serial", emitted, SERIAL_PARTS, design.luts.depth, serial=design, form=form
+        "class-serial",
+        emit_core(core, board, form),
+        SERIAL_PARTS,
+        design.luts.depth,
+        serial=design,
+        form=form,
+        answering=answering,
     )
 
 

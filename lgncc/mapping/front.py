@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from lgncc.arrays import Bits, Ids
+from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder
 from lgncc.encoder import Encoder
 from lgncc.gates import A_AND_NOT_B, AND, OR
@@ -20,16 +20,9 @@ def front_gates(model: LogicModel) -> tuple[Netlist, Ids]:
     """Encoder and network over the inputs and the state of a MappedDesign, without outputs, and
     the node in it of each node of the model's netlist. Takes k = 2."""
     builder = NetlistBuilder(model.step_width, model.netlist.n_state)
-    node = place_network(builder, model, _begun(builder, model.netlist.reset))
+    node = place_step(builder, model, builder.state)
     next_state = node[model.netlist.next_state]
     return builder.finish((), next_state=next_state, reset=model.netlist.reset), node
-
-
-def _begun(builder: NetlistBuilder, reset: Bits) -> Ids:
-    """The state as the network sees it: its reset values where `first`, the last input, is 1."""
-    if not len(reset):
-        return builder.state
-    return builder.gates(np.where(reset, OR, A_AND_NOT_B), builder.state, builder.inputs[-1])
 
 
 def without_wires(front: Netlist, node: Ids) -> tuple[Netlist, Ids]:
@@ -67,10 +60,14 @@ def reordered(front: Netlist, node: Ids, seed: int) -> tuple[Netlist, Ids]:
     return moved, renamed[node]
 
 
-def place_network(builder: NetlistBuilder, model: LogicModel, state: Ids) -> Ids:
-    """Append encoder and network to a builder whose first inputs are the packed features; the node
-    in it of each node of the model's netlist. `state`: the nodes (n_state,) of its state."""
+def place_step(builder: NetlistBuilder, model: LogicModel, state: Ids) -> Ids:
+    """Append encoder and network to a builder whose first inputs are a step's; the node in it of
+    each node of the model's netlist. `state`: the nodes (n_state,) of its state, which the network
+    sees as its reset values where `first` is 1."""
     netlist = model.netlist
+    if netlist.n_state:
+        first = builder.inputs[model.encoder.input_width]
+        state = builder.gates(np.where(netlist.reset, OR, A_AND_NOT_B), state, first)
     bits = encoder_gates(builder, model.encoder)
     own = np.arange(builder.next_id, builder.next_id + netlist.n_gates)
     node = np.concatenate([[0, 1], bits, state, own]).astype(np.int32)

@@ -17,7 +17,7 @@ from lgncc.errors import DesignError
 from lgncc.gates import A_AND_NOT_B, AND, NOT_A, OR
 from lgncc.mapping.abc import map_luts
 from lgncc.mapping.design import NormalForm
-from lgncc.mapping.front import place_network
+from lgncc.mapping.front import place_step
 from lgncc.mapping.normal_form import normal_form
 from lgncc.mapping.rows import place_terms, plan_rows
 from lgncc.model import LogicModel
@@ -28,12 +28,13 @@ from lgncc.netlist import Netlist
 class SerialDesign:
     """A model whose readout is counted out of a shift register.
 
-    luts: inputs: the packed features, then `load`; state: the shift register; outputs: the state
-        bits of row 0, in their order. Where `load` is 1, the next state is the readout's terms,
-        else it is the state one row up, zeros coming in from above.
-    form: the words to count. term, place: int32 (P,), terms and the state bits that they are loaded
-        into; all others are loaded with 0.
-    row: int32 (n_state,), the row of each state bit, and lane: int32 (n_state,), its place there:
+    luts: inputs: those of a step, then `load`; state: the network's, then the shift register;
+        outputs: the bits of row 0, in their order. Where `load` is 1, the network takes its step
+        and the shift register the readout's terms; else the network's state stays and the shift
+        register takes what is one row up, zeros coming in from above.
+    form: the words to count. term, place: int32 (P,), terms and the bits of the shift register that
+        they are loaded into; all others are loaded with 0.
+    row, lane: int32 (S,), the row of each bit of the shift register and its place there: there are
         `bits_a_cycle` for the first class of the row's group, as many for the next one, and so on
         for `classes_a_cycle` classes.
     group: int32 (R,), of each row: classes `classes_a_cycle` * group and up. Rows are in the order
@@ -61,6 +62,12 @@ class SerialDesign:
     def rows(self) -> int:
         return len(self.group)
 
+    @property
+    def shown(self) -> Ids:
+        """The bits of the shift register that the outputs are."""
+        shown: Ids = self.luts.outputs - self.luts.first_state - self.model.netlist.n_state
+        return shown
+
     def klass(self, lane: Ids, row: Ids) -> Ids:
         """What a bit in that lane of that row counts for."""
         klass: Ids = self.group[row] * self.classes_a_cycle + lane // self.bits_a_cycle
@@ -70,8 +77,11 @@ class SerialDesign:
 def map_serial(
     model: LogicModel, bits_a_cycle: int, classes_a_cycle: int = 1, k: int = 4
 ) -> SerialDesign:
-    """Raises DesignError for a model with state or without classes or scores."""
-    model, form = countable(model)
+    """Raises DesignError for a model without classes or scores."""
+    if model.readout.kind == "bits":
+        raise DesignError("class-serial: the model reads out bits; there is nothing to count")
+    model = replace(model, netlist=to_two_input(model.netlist))
+    form = normal_form(model)
     rows = plan_rows(form, bits_a_cycle, classes_a_cycle)
     term, row, lane = place_terms(form, rows)
     # What a row holds moves down through the same lane of every row below.
@@ -80,24 +90,25 @@ def map_serial(
     exists = np.logical_or.accumulate(exists[::-1])[::-1]
     register = np.cumsum(exists).reshape(exists.shape) - 1
 
-    builder = NetlistBuilder(model.encoder.input_width + 1, int(exists.sum()))
+    netlist = model.netlist
+    builder = NetlistBuilder(model.step_width + 1, netlist.n_state + int(exists.sum()))
     load = int(builder.inputs[-1])
-    node = place_network(builder, model, builder.state[:0])  # without state
+    state, shift = np.split(builder.state, [netlist.n_state])
+    node = place_step(builder, model, state)
     value = node[form.node]
     value[form.inverted] = builder.gates(NOT_A, value[form.inverted], 0)
     loaded = np.zeros(exists.shape, np.int32)
     loaded[row, lane] = value[term]
     above = np.zeros(exists.shape, np.int32)
-    above[:-1][exists[1:]] = builder.state[register[1:][exists[1:]]]
-    next_state = builder.gates(
-        OR,
-        builder.gates(AND, loaded[exists], load),
-        builder.gates(A_AND_NOT_B, above[exists], load),
-    )
+    above[:-1][exists[1:]] = shift[register[1:][exists[1:]]]
+    if_load = np.concatenate([node[netlist.next_state], loaded[exists]])
+    if_not = np.concatenate([state, above[exists]])
     sequential = builder.finish(
-        builder.state[: int(exists[0].sum())],
-        next_state=next_state,
-        reset=np.zeros(len(next_state), np.bool_),
+        shift[: int(exists[0].sum())],
+        next_state=builder.gates(
+            OR, builder.gates(AND, if_load, load), builder.gates(A_AND_NOT_B, if_not, load)
+        ),
+        reset=np.zeros(len(if_load), np.bool_),  # `first` sees to that
     )
     where = np.nonzero(exists)
     return SerialDesign(
@@ -113,17 +124,3 @@ def map_serial(
         group=rows.group,
         column=rows.column,
     )
-
-
-def countable(model: LogicModel) -> tuple[LogicModel, NormalForm]:
-    """The model, of two-input gates, and its words. Raises DesignError where there are none, or
-    state."""
-    if model.readout.kind == "bits":
-        raise DesignError("class-serial: the model reads out bits; there is nothing to count")
-    if model.netlist.n_state:
-        raise DesignError(
-            f"class-serial: the network has {model.netlist.n_state} state bits; it is built for "
-            "stateless networks only"
-        )
-    model = replace(model, netlist=to_two_input(model.netlist))
-    return model, normal_form(model)

@@ -82,7 +82,7 @@ def compare_outputs(design: MappedDesign) -> Comparison:
             OUTPUTS, f"{len(luts.outputs)} outputs for {len(model.netlist.outputs)} of the model"
         )
     builder = NetlistBuilder(luts.n_inputs, luts.n_state)
-    roots = append_step(builder, model, model.netlist.roots)
+    roots = append_step(builder, model, model.netlist.roots, builder.inputs, builder.state)
     ours = NetlistBuilder(luts.n_inputs, luts.n_state)
     return Comparison(
         OUTPUTS,
@@ -105,7 +105,7 @@ def compare_leaves(design: MappedDesign, form: NormalForm, compression: Compress
     )
     node, inverted, leaf = wanted.T
     roots = np.concatenate([node.astype(np.int32), model.netlist.next_state])
-    roots = append_step(builder, model, roots)
+    roots = append_step(builder, model, roots, builder.inputs, builder.state)
     reference = complement_where(builder, roots[: len(leaf)], inverted.astype(np.bool_))
     reference = np.concatenate([reference, roots[len(leaf) :]])
 

@@ -95,11 +95,13 @@ def append_encoder(builder: NetlistBuilder, encoder: Encoder, vector: Ids) -> Id
     return np.where(threshold < 0, 1, above).astype(np.int32)
 
 
-def append_step(builder: NetlistBuilder, model: LogicModel, roots: Ids) -> Ids:
-    """The nodes `roots` of a model's netlist, of a step's input and the state, which counts as its
-    reset values where `first`, the highest input, is 1: ids in the builder."""
-    netlist, state = model.netlist, builder.state
-    features, first = np.split(builder.inputs, [model.encoder.input_width])
+def append_step(
+    builder: NetlistBuilder, model: LogicModel, roots: Ids, inputs: Ids, state: Ids
+) -> Ids:
+    """The nodes `roots` of a model's netlist, of the `inputs` of a step and the `state`, which
+    counts as its reset values where `first`, the highest input, is 1: ids in the builder."""
+    netlist = model.netlist
+    features, first = np.split(inputs, [model.encoder.input_width])
     if netlist.n_state:
         begins = np.repeat(first, netlist.n_state)
         reset = netlist.reset.astype(np.int32)  # nodes 0 and 1

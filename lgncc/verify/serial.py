@@ -15,11 +15,11 @@ from lgncc.builder import NetlistBuilder
 from lgncc.gates import A_AND_NOT_B, AND, OR
 from lgncc.mapping.serial import SerialDesign
 from lgncc.netlist import Netlist
-from lgncc.verify.comparison import Comparison, describe_sample
+from lgncc.verify.comparison import Comparison, describe_step
 from lgncc.verify.lemma import Proof, RefutedError, prove
 from lgncc.verify.normal_form import LEMMA as NORMAL_FORM
 from lgncc.verify.normal_form import check_normal_form
-from lgncc.verify.reference import append_cone, append_encoder, complement_where, source_ids
+from lgncc.verify.reference import append_cone, append_step, complement_where, source_ids
 from lgncc.verify.rung import Rung
 
 RUNG = "mapping"
@@ -39,23 +39,23 @@ def check_serial(design: SerialDesign) -> Rung:
 def check_rows(design: SerialDesign) -> str:
     """A term's places are of its class and add up to its weight; the groups are in order, and
     row 0 is read."""
-    form, n_state = design.form, design.luts.n_state
-    if len(design.row) != n_state or len(design.lane) != n_state:
-        raise RefutedError(ROWS, f"{len(design.row)} places for {n_state} state bits")
+    form, n_bits = design.form, design.luts.n_state - design.model.netlist.n_state
+    if len(design.row) != n_bits or len(design.lane) != n_bits:
+        raise RefutedError(ROWS, f"{len(design.row)} places for {n_bits} bits")
     if len(design.place) != len(design.term) or len(np.unique(design.place)) != len(design.place):
         raise RefutedError(ROWS, "two terms share a place")
     _check_groups(design)
     lanes = design.classes_a_cycle * design.bits_a_cycle
     for what, index, limit in (
         ("term", design.term, len(form.node)),
-        ("place", design.place, n_state),
+        ("place", design.place, n_bits),
         ("row", design.row, design.rows),
         ("lane", design.lane, lanes),
     ):
         if ((index < 0) | (index >= limit)).any():
             raise RefutedError(ROWS, f"a {what} that there is none of, of {limit:,}")
-    if len(np.unique(design.row.astype(np.int64) * lanes + design.lane)) != n_state:
-        raise RefutedError(ROWS, "two state bits share a place")
+    if len(np.unique(design.row.astype(np.int64) * lanes + design.lane)) != n_bits:
+        raise RefutedError(ROWS, "two bits share a place")
     lane, row = design.lane[design.place], design.row[design.place]
     counted_for, klass = design.klass(lane, row), form.klass[design.term]
     if (wrong := np.flatnonzero(counted_for != klass)).size:
@@ -73,8 +73,7 @@ def check_rows(design: SerialDesign) -> str:
         raise RefutedError(
             ROWS, f"term {term} weighs {1 << form.column[term]}, its places {weight[term]}"
         )
-    first = design.luts.first_state + np.flatnonzero(design.row == 0)
-    if not np.array_equal(design.luts.outputs, first):
+    if not np.array_equal(design.shown, np.flatnonzero(design.row == 0)):
         raise RefutedError(ROWS, "the outputs are not the row that is counted")
     return (
         f"{len(form.node):,} terms in {design.rows:,} rows, {design.bits_a_cycle} of "
@@ -92,36 +91,47 @@ def _check_groups(design: SerialDesign) -> None:
 
 
 def compare_step(design: SerialDesign) -> Comparison:
-    """The next state: the terms where `load` is 1, else the row above."""
+    """The next state: a step's and the terms where `load` is 1, else the same and the row above."""
     model, luts, form = design.model, design.luts, design.form
+    n_own = model.netlist.n_state
     reference = NetlistBuilder(luts.n_inputs, luts.n_state)
-    load = int(reference.inputs[-1])
-    bits = append_encoder(reference, model.encoder, reference.inputs[:-1])
-    nodes = append_cone(reference, model.netlist, form.node, source_ids(model.netlist), bits)
-    loaded = np.zeros(luts.n_state, np.int32)
-    terms = complement_where(reference, nodes, form.inverted)
+    inputs, load = np.split(reference.inputs, [model.step_width])
+    state, shift = np.split(reference.state, [n_own])
+    roots = np.concatenate([model.netlist.next_state, form.node])
+    nodes = append_step(reference, model, roots, inputs, state)
+    terms = complement_where(reference, nodes[n_own:], form.inverted)
+    loaded = np.zeros(len(shift), np.int32)
     loaded[design.place] = terms[design.term]
-    stay = reference.gates(A_AND_NOT_B, _above(design, reference.state), load)
-    next_state = reference.gates(OR, reference.gates(AND, loaded, load), stay)
+    if_load = np.concatenate([nodes[:n_own], loaded])
+    if_not = np.concatenate([state, _above(design, shift)])
+    stay = reference.gates(A_AND_NOT_B, if_not, load)
+    next_state = reference.gates(OR, reference.gates(AND, if_load, load), stay)
 
     ours = NetlistBuilder(luts.n_inputs, luts.n_state)
     known_as = np.concatenate([ours.inputs, ours.state])
-    roots = append_cone(ours, luts, luts.next_state, source_ids(luts), known_as)
+    found = append_cone(ours, luts, luts.next_state, source_ids(luts), known_as)
+
+    def name(root: int) -> str:
+        if root < n_own:
+            return f"next state {root}"
+        bit = root - n_own
+        return f"bit {bit} (row {design.row[bit]}, place {design.lane[bit]})"
+
     return Comparison(
         STEP,
         _combinational(reference, next_state),
-        _combinational(ours, roots),
-        lambda root: f"state bit {root} (row {design.row[root]}, place {design.lane[root]})",
-        lambda found: describe_sample(model.encoder, found),
+        _combinational(ours, found),
+        name,
+        lambda bits: describe_step(model, np.delete(bits, model.step_width)),
         f"{luts.n_state:,} state bits, loaded or moved down, by ABC",
     )
 
 
-def _above(design: SerialDesign, state: Ids) -> Ids:
-    """For each state bit the one a row up in its lane, constant 0 where there is none."""
+def _above(design: SerialDesign, shift: Ids) -> Ids:
+    """For each bit of the shift register the one a row up in its lane, or constant 0."""
     lanes = design.classes_a_cycle * design.bits_a_cycle
     table = np.zeros((design.rows + 1, lanes), np.int32)
-    table[design.row, design.lane] = state
+    table[design.row, design.lane] = shift
     above: Ids = table[design.row + 1, design.lane]
     return above
 

@@ -22,8 +22,10 @@ from lgncc.frontends.source import GivenFacts, Source
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import MappedCore
 from lgncc.hw.sequence import Sequencing
+from lgncc.hw.serial_core import SerialCore
 from lgncc.hw.streaming_core import StreamingCore
 from lgncc.mapping import map_model
+from lgncc.mapping.serial import map_serial
 from lgncc.mapping.stages import plan_stages
 from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.passes.unread import without_unread
@@ -102,6 +104,15 @@ def test_steps_are_answered_as_defined_at_the_stated_cycles(
 
 
 @pytest.mark.slow
+def test_a_class_serial_core_takes_every_step_and_answers_the_last_ones(folder):
+    sequencing = Sequencing("last-step")
+    design = map_serial(model_with_state("class"), 2, 2)
+    core = SerialCore(design, answering="last-step")
+    assert core.step_cycles == core.initiation_interval == design.rows
+    assert check(folder, core, sequencing, stream_of(core.model, sequencing)) is None
+
+
+@pytest.mark.slow
 def test_another_number_of_sequences_or_cycles_than_stated_is_refuted(folder):
     built, stated = Sequencing(sequences=4), Sequencing(sequences=3)
     core = plainly_mapped(MappedCore, "scores", DEEP, built)
@@ -147,13 +158,17 @@ def as_torch_says(network, model, sequences, by):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("architecture", ["spatial", "pipelined", "pipelined by turns", "folded"])
+@pytest.mark.parametrize(
+    "architecture", ["spatial", "pipelined", "pipelined by turns", "class-serial", "folded"]
+)
 def test_a_thousand_steps_with_resets_are_answered_as_by_torch(folder, network, architecture):
     network, model = network
     by = 4 if architecture == "pipelined by turns" else 1
     sequencing = Sequencing(sequences=by)
     if architecture == "folded":
         core = FoldedCore(model, sequencing=sequencing)
+    elif architecture == "class-serial":
+        core = SerialCore(map_serial(model, 2), input_register=False)
     else:
         design = map_model(model)
         stages = plan_stages(design.luts, 1 if by > 1 else 2 if "pipe" in architecture else 100)

@@ -19,41 +19,53 @@ from lgncc.model import LogicModel, Provenance, Readout
 
 
 def step(design, state, vector, load):
-    """The next state, by the naive evaluator."""
+    """The next state, by the naive evaluator; `first`, if any, is the vector's highest bit."""
     luts = design.luts
     inputs = [vector >> i & 1 for i in range(luts.n_inputs - 1)] + [load]
     return naive.evaluate(luts.n_inputs, luts.fanin, luts.table, luts.next_state, inputs, state)
 
 
-def counted(design, vector):
-    """Words of the classes: loaded once, then row after row, as the hardware counts them."""
-    state = step(design, [0] * design.luts.n_state, vector, 1)
+def counted(design, vector, own=()):
+    """Words of the classes: loaded once, then row after row, as the hardware counts them; and the
+    network's own state after it was `own`."""
+    state = step(design, [*own, *[0] * (design.luts.n_state - len(own))], vector, 1)
     words = design.form.constant.tolist()
     for group, column in zip(design.group.tolist(), design.column.tolist(), strict=True):
         for node in design.luts.outputs.tolist():
             bit = node - design.luts.first_state
-            member = int(design.lane[bit]) // design.bits_a_cycle
+            member = int(design.lane[bit - len(own)]) // design.bits_a_cycle
             if state[bit]:
                 words[group * design.classes_a_cycle + member] += 1 << column[member]
         state = step(design, state, 0, 0)
-    assert not any(state), "nothing is left behind the last row"
-    return [word % (1 << design.form.width) for word in words]
+    own, shift = state[: len(own)], state[len(own) :]
+    assert not any(shift), "nothing is left behind the last row"
+    return [word % (1 << design.form.width) for word in words], own
 
 
-def expected(model, sample):
+def expected(model, sample, state=()):
+    """Scores, and the next state."""
     encoder, netlist, readout = model.encoder, model.netlist, model.readout
     inputs = naive.thermometer(sample, encoder.feature.tolist(), encoder.threshold.tolist())
-    bits = naive.evaluate(netlist.n_inputs, netlist.fanin, netlist.table, netlist.outputs, inputs)
+    bits, after = (
+        naive.evaluate(netlist.n_inputs, netlist.fanin, netlist.table, nodes, inputs, state)
+        for nodes in (netlist.outputs, netlist.next_state)
+    )
     scores = [int(bias) for bias in readout.bias]
     for output, klass, weight in zip(readout.output, readout.klass, readout.weight, strict=True):
         scores[int(klass)] += int(weight) * bits[int(output)]
-    return scores
+    return scores, after
 
 
 def check(model, samples, bits_a_cycle, classes_a_cycle=1):
     design = map_serial(model, bits_a_cycle, classes_a_cycle)
-    for vector, sample in zip(vectors_of(model, samples), samples, strict=True):
-        words, scores = counted(design, vector), expected(model, sample)
+    state = reset = model.netlist.reset.astype(int).tolist()
+    for index, (vector, sample) in enumerate(zip(vectors_of(model, samples), samples, strict=True)):
+        first = index % 3 == 0
+        own = [1 - bit for bit in state] if first else state  # before a first step it is anything
+        flag = first << model.encoder.input_width if reset else 0
+        words, after = counted(design, vector | flag, own)
+        scores, state = expected(model, sample, reset if first else state)
+        assert after == state
         if model.readout.kind == "scores":
             assert words == [score % (1 << design.form.width) for score in scores]
         else:  # all words differ from the scores by one number
@@ -70,11 +82,11 @@ def test_the_rows_add_up_to_the_scores(kind, classes_a_cycle, bits_a_cycle):
 
 
 @given(data=st.data())
-def test_any_stateless_model_with_classes(data):
-    model = data.draw(strategies.models())
+def test_any_model_with_classes(data):
+    model = data.draw(strategies.models(max_state=3))
     if model.readout.kind == "bits":
         return
-    samples = data.draw(strategies.feature_integers(model.encoder, 2)).tolist()
+    samples = data.draw(strategies.feature_integers(model.encoder, 5)).tolist()
     check(model, samples, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 4)))
 
 

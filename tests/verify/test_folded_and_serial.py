@@ -12,6 +12,7 @@ from cores import random_samples
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from processor import Processor
+from recurrent_models import N_STATE, model_with_state
 
 from lgncc.errors import DesignError
 from lgncc.mapping.assembler import assemble
@@ -101,6 +102,28 @@ def test_an_instruction_that_counts_on_the_old_value_beside_a_write_is_refuted()
 def test_a_serial_design_is_proved(kind, row):
     rung = check_serial(map_serial(builds.small_model(kind), *row))
     assert (rung.rung, rung.result) == ("mapping", "proved")
+
+
+@settings(max_examples=15, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(data=st.data())
+def test_a_serial_design_of_any_model_is_proved_state_included(data):
+    model = data.draw(strategies.models(max_state=3))
+    if model.readout.kind == "bits":
+        return
+    check_serial(map_serial(model, data.draw(st.integers(1, 5)), data.draw(st.integers(1, 3))))
+
+
+def test_a_fault_in_the_state_of_a_serial_design_is_refuted():
+    right = map_serial(model_with_state("class"), 2, 2)
+    luts = right.luts
+    for bit in range(N_STATE):  # the gate that makes it, and what it is made of
+        table, next_state = luts.table.copy(), luts.next_state.copy()
+        table[next_state[bit] - luts.first_gate] ^= np.uint64(1)
+        next_state[bit] = next_state[bit - 1]
+        for wrong in ({"table": table}, {"next_state": next_state}):
+            with pytest.raises(RefutedError, match="step: refuted: next state") as refuted:
+                check_serial(replace(right, luts=replace(luts, **wrong)))
+            assert refuted.value.lemma == "step"
 
 
 def serial_faults(design):
