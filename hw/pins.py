@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Cat, ClockSignal, Module, Signal
+from amaranth.hdl import Cat, Module, Signal
 
 
 class PinPorts:
@@ -24,17 +24,13 @@ class PinPorts:
     def flash(self) -> tuple[Signal, ...]:
         return self.cs_n, self.clk, self.o, self.oe, self.i
 
-    def connect_flash(self, m: Module, reader: Any, pulse_cycles: int) -> None:
-        """Registers, as of lgncc.hw.spi_flash's pads, between a FlashReader and the pins."""
-        selected, clk, dq = Signal(), Signal(), Signal(2)
-        m.d.sync += [
-            Cat(selected, clk, self.o, self.oe, dq).eq(
-                Cat(reader.cs, reader.clk, reader.copi, reader.drive, self.i)
-            )
-        ]
-        m.d.comb += [self.cs_n.eq(~selected), reader.dq.eq(dq)]
-        # A pulse within a cycle is its second half.
-        m.d.comb += self.clk.eq(clk & ~ClockSignal() if pulse_cycles == 1 else clk)
+    def connect_flash(self, m: Module, reader: Any, clk: Any) -> None:
+        """A FlashReader, through registers as pads have them, and its clock to the pins."""
+        selected, dq = Signal(), Signal(2)
+        m.d.sync += Cat(selected, self.o, self.oe, dq).eq(
+            Cat(reader.cs, reader.copi, reader.drive, self.i)
+        )
+        m.d.comb += [self.cs_n.eq(~selected), reader.dq.eq(dq), self.clk.eq(clk)]
 
 
 def has_pads(platform: object) -> bool:

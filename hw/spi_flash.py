@@ -165,7 +165,7 @@ def connect_flash(
         ]
         return
     if isinstance(platform, PinPorts):
-        platform.connect_flash(m, reader, flash.pulse_cycles)
+        platform.connect_flash(m, reader, _clock_level(m, reader))
         return
     wires = [wire.name for wire in platform.lookup(flash.resource).ios]
     pins = platform.request(flash.resource, dir=dict.fromkeys(wires, "-"))

@@ -143,7 +143,7 @@ def compile_model(
         from lgncc.verify.rtl import check_rtl
 
         with watch.step("simulate"):
-            rungs += check_rtl(workspace.out, data, notice)
+            rungs += check_rtl(workspace.out, data, notice, design.flash[1])
     if flow.met:  # not before the simulation: a refuted design leaves none
         files = board_files(flow.bitstream, design, board)
         written = [workspace.publish(octets, name) for name, octets in files.items()]

@@ -14,16 +14,18 @@ from typing import Any
 import cocotb
 
 from lgncc.host.frames import BITS_A_BYTE, Frame, FrameType
+from lgncc.sim.board_clocks import other_clocks
 from lgncc.sim.board_frames import body, crc, faults, flipped_byte, flipped_level, wire
 from lgncc.sim.board_host import IDLE_BITS, Exchange, Host, identity, show
 from lgncc.sim.board_steps import STEP_PHASES
+from lgncc.sim.board_top import explain
 from lgncc.sim.job import Job, RefutedError, named
 from lgncc.sim.uart import Line, byte_levels
 
 RATES = (0.985, 1.015)
 """Of the host's baud rate: each end may be 2 % off (hw/uart.py), rounding not counted."""
-FLIPS_BITS = 80_000
-"""Bit times that the frames with random damage may take together."""
+FLIPS_CYCLES = 500_000
+"""Clock cycles that the frames with random damage may take together."""
 
 
 async def all_vectors(host: Host) -> None:
@@ -65,8 +67,8 @@ async def damaged_frames(host: Host) -> None:
 async def random_damage(host: Host) -> None:
     """Bits flipped anywhere in a frame: in its bytes, and on the line."""
     random = Random(3)
-    frame_bits = 2 * BITS_A_BYTE * (host.in_bytes + host.out_bytes + 16)
-    for number in range(min(max(FLIPS_BITS // frame_bits, 8), 128)):
+    cycles = 2 * host.job.design.exchange_cycles(host.in_bytes + host.out_bytes + 16)
+    for number in range(min(max(FLIPS_CYCLES // cycles, 8), 128)):
         index = random.randrange(len(host.inputs))
         content = body(FrameType.INFER, number % 256, host.payload(index))
         frame = wire(content, before=host.build_id)
@@ -115,11 +117,13 @@ PHASES = (identity, all_vectors, other_rates, damaged_frames, random_damage, ove
 @cocotb.test()
 async def board(dut: Any) -> None:
     job = Job.current()
-    line = Line(dut, job.design.uart_divisor)
+    line = Line(dut, job.design.uart_divisor, job.design.core_ratio)
     host = Host(line, job)
     await line.wait(IDLE_BITS)  # at time 0 the design's initial values are not out yet
     line.listen()
     with job.judged():
-        for phase in STEP_PHASES if job.design.has_state else PHASES:
+        for phase in (*(STEP_PHASES if job.design.has_state else PHASES), other_clocks):
             with named(phase):
                 await phase(host)
+                if fault := explain(int(dut.fault.value)):
+                    raise RefutedError(fault)

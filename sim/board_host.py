@@ -56,7 +56,10 @@ class Host:
         # Twice the longest response, all of it escaped, and the core's own time.
         self.timeout_bits = 2 * BITS_A_BYTE * (2 * max(self.out_bytes, IDENT.size) + 12) + 100
         start_cycles = job.design.batch.start_cycles if job.design.batch else 0
-        self.timeout_bits += (start_cycles + job.design.latency_cycles) // job.design.uart_divisor
+        # The core's own clock, if it has one, is never slower than a third of the link's.
+        slowest = 3 if job.design.core_hz else 1
+        core_cycles = slowest * (start_cycles + job.design.latency_cycles)
+        self.timeout_bits += core_cycles // job.design.uart_divisor
 
     def payload(self, index: int) -> bytes:
         features = self.inputs[index] & (1 << self.in_width) - 1

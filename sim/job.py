@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 
+from lgncc.host.frames import BITS_A_BYTE
 from lgncc.sim.vectors import AnswerFormat
 
 VARIABLE = "LGNCC_SIM_JOB"
@@ -44,6 +45,14 @@ class Batch:
 
 
 @dataclass(frozen=True)
+class FlashFacts:
+    """Bytes that a design reads from the board's flash, and from which byte on they stand there."""
+
+    offset: int
+    octets: int
+
+
+@dataclass(frozen=True)
 class Design:
     """The facts that a design states of itself, and its ports' widths in bits."""
 
@@ -63,6 +72,22 @@ class Design:
     capacity: int | None = None
     """Vectors inside beyond which the core accepts none; None: a stall at `o` holds everything."""
     batch: Batch | None = None
+    clock_hz: int = 1
+    """Of the link."""
+    core_hz: int | None = None
+    """Of the core, where it has a clock of its own."""
+    flash: FlashFacts | None = None
+
+    def exchange_cycles(self, frame_bytes: int) -> int:
+        """Clock edges, of both clocks, that a request and its answer of so many bytes together take
+        at the least."""
+        line = round(BITS_A_BYTE * frame_bytes * self.uart_divisor * (1 + self.core_ratio))
+        return max(line, self.initiation_interval)
+
+    @property
+    def core_ratio(self) -> float:
+        """Cycles of the core's own clock, if it has one, in one of the link's."""
+        return self.core_hz / self.clock_hz if self.core_hz else 0.0
 
 
 @dataclass(frozen=True)
@@ -85,9 +110,9 @@ class Job:
         fields: dict[str, Any] = json.loads(Path(os.environ[VARIABLE]).read_text())
         design = fields.pop("design")
         answer = AnswerFormat(**design.pop("answer"))
-        batch = design.pop("batch")
-        batch = batch and Batch(**batch)
-        return cls(design=Design(answer=answer, batch=batch, **design), **fields)
+        for name, kind in (("batch", Batch), ("flash", FlashFacts)):
+            design[name] = design[name] and kind(**design[name])
+        return cls(design=Design(answer=answer, **design), **fields)
 
     def check_widths(self, dut: Any) -> None:
         """Raises RefutedError where the design's ports are not as wide as the model needs."""

@@ -16,19 +16,20 @@ import json
 import os
 import shutil
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from importlib import metadata, util
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from types import MappingProxyType
 
 import numpy as np
 
 from lgncc.errors import DesignError, EnvironmentLacksError, InputError
 from lgncc.flow.run import run_tool
 from lgncc.flow.tools import Tool, find_tool
-from lgncc.sim import run_cocotb
+from lgncc.sim import board_top, run_cocotb
 from lgncc.sim.job import VARIABLE, Design, Job
 from lgncc.sim.vectors import Packed
 
@@ -39,12 +40,14 @@ PROGRAMS = ("perl", "make", "g++")
 
 @dataclass(frozen=True)
 class Bench:
-    """A cocotb module, the Verilog module it drives and the ports it needs."""
+    """A cocotb module, the Verilog module it drives and the ports it needs; around: Verilog that is
+    simulated with that of the design."""
 
     name: str
     module: str
     top: str
     ports: tuple[str, ...]
+    around: Callable[[Design], str] = lambda _: ""
 
 
 CORE = Bench(
@@ -55,7 +58,13 @@ CORE = Bench(
 )
 FOLDED = replace(CORE, module="lgncc.sim.folded_bench")
 """For cores that state how they keep time as a Batch."""
-BOARD = Bench("board", "lgncc.sim.board_bench", "lgncc_board", ("clk", "rst", "rx", "tx"))
+BOARD = Bench(
+    "board",
+    "lgncc.sim.board_bench",
+    board_top.TOP,
+    board_top.PORTS,
+    lambda design: board_top.board_top(design.clock_hz, design.core_hz, design.flash),
+)
 
 
 @dataclass(frozen=True, eq=False)
@@ -76,40 +85,49 @@ class Outcome:
 
 
 def simulate(
-    bench: Bench, verilog: Path, design: Design, vectors: Vectors, folder: Path
+    bench: Bench,
+    verilog: Path,
+    design: Design,
+    vectors: Vectors,
+    folder: Path,
+    files: Mapping[str, str] = MappingProxyType({}),
 ) -> Outcome:
-    """Run `bench` on the design in `verilog`; everything stays in `folder`.
+    """Run `bench` on the design in `verilog`; everything stays in `folder`. files: by name, what
+    the simulator finds in the folder that it runs in.
 
     Raises EnvironmentLacksError without the simulator, DesignError where Verilator refuses
     the text or the bench ends without a verdict; both name the log.
     """
     verilator = require_simulator()
     with locked(folder):
-        simulator = _build(bench, verilog, verilator, folder)
+        text = verilog.read_bytes() + bench.around(design).encode()
+        simulator = _build(bench, text, verilator, folder)
         run_folder = folder / bench.name
         shutil.rmtree(run_folder, ignore_errors=True)
         run_folder.mkdir()
-        files = {name: run_folder / name for name in ("vectors.npz", "job.json", "outcome.json")}
-        np.savez(files["vectors.npz"], inputs=vectors.inputs, answers=vectors.answers)
+        for name, content in files.items():
+            (run_folder / name).write_text(content)
+        own = {name: run_folder / name for name in ("vectors.npz", "job.json", "outcome.json")}
+        np.savez(own["vectors.npz"], inputs=vectors.inputs, answers=vectors.answers)
         job = Job(
             bench=bench.name,
             design=design,
-            vectors=str(files["vectors.npz"]),
+            vectors=str(own["vectors.npz"]),
             n_samples=vectors.n_samples,
-            outcome=str(files["outcome.json"]),
+            outcome=str(own["outcome.json"]),
         )
-        job.write(files["job.json"])
+        job.write(own["job.json"])
         log = folder / f"{bench.name}.log"
         order = {
             "top": bench.top,
             "folder": str(simulator),
             "bench": bench.module,
             "test_folder": str(run_folder),
-            "environment": {**environment(verilator), VARIABLE: str(files["job.json"])},
+            "environment": {**environment(verilator), VARIABLE: str(own["job.json"])},
         }
         _run_cocotb(order, run_folder / "order.json", log, RUN_TIMEOUT_S)
         try:
-            refuted = json.loads(files["outcome.json"].read_text())["refuted"]
+            refuted = json.loads(own["outcome.json"].read_text())["refuted"]
         except (OSError, ValueError, KeyError) as error:
             raise DesignError(
                 f"{bench.name} bench: the simulation ended without a verdict\n  log: {log}"
@@ -151,13 +169,12 @@ def environment(verilator: Tool) -> dict[str, str]:
     return environment
 
 
-def _build(bench: Bench, verilog: Path, verilator: Tool, folder: Path) -> Path:
+def _build(bench: Bench, text: bytes, verilator: Tool, folder: Path) -> Path:
     """The folder of the simulator of this text, made now or by an earlier run."""
     settings = (
         *(verilator.version, verilator.source, *verilator.argv, metadata.version("cocotb")),
         *(sys.prefix, *run_cocotb.BUILD_ARGS, run_cocotb.MAKE_VARIABLES, run_cocotb.OPTIMIZATION),
     )
-    text = verilog.read_bytes()
     simulator = folder / f"{bench.top}-{digest(*settings, *bench.ports, text)}"
     if (simulator / bench.top).is_file():
         return simulator

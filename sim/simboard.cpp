@@ -17,7 +17,7 @@
 #include <random>
 #include <string>
 
-#include "Vlgncc_board.h"
+#include "Vlgncc_bench.h"
 #include "verilated.h"
 
 namespace {
@@ -131,6 +131,8 @@ class Board {
     Faults to_board, to_host;
     Terminal terminal;
 
+    Board(int count, char** words) { context.commandArgs(count, words); }
+
     void run() {
         using clock = std::chrono::steady_clock;
         receiver.divisor = divisor;
@@ -183,7 +185,7 @@ class Board {
 
   private:
     VerilatedContext context;
-    Vlgncc_board top{&context};
+    Vlgncc_bench top{&context};
     Receiver receiver;
     std::deque<uint8_t> waiting;   // for the board
     std::deque<uint8_t> answered;  // for the host
@@ -209,9 +211,9 @@ class Board {
     void bit_time(bool level) {
         top.rx = level;
         for (uint64_t i = 0; i < divisor; i++) {
-            top.clk = 1;
+            top.clk = top.core_clk = 1;
             top.eval();
-            top.clk = 0;
+            top.clk = top.core_clk = 0;
             top.eval();
             if (receiver.cycle(top.tx)) {
                 heard++;
@@ -242,10 +244,11 @@ class Board {
 
 }  // namespace
 
-// Arguments: divisor, clock in Hz, corrupt, drop, duplicate, swap, seed, link (may be empty).
+// Arguments: divisor, clock in Hz, corrupt, drop, duplicate, swap, seed, link (may be empty), and
+// +flash= with the path of what stands in the flash.
 int main(int count, char** words) {
-    if (count != 9) return 2;
-    Board board;
+    if (count != 10) return 2;
+    Board board(count, words);
     board.divisor = std::strtoull(words[1], nullptr, 10);
     board.hz = std::strtoull(words[2], nullptr, 10);
     const uint64_t seed = std::strtoull(words[7], nullptr, 10);

@@ -2,7 +2,8 @@
 
 What is simulated: `board.v`, the Verilog that is synthesized, less the pads, cycle for cycle
 in Verilator, two-valued; its UART bit for bit at the design's own divisor, as a host whose clock
-agrees with the board's. What is not: pads, PLL, USB bridge and driver, timing inside a cycle. It
+agrees with the board's; its flash, bit for bit. What is not: pads, PLL, USB bridge and driver,
+timing inside a cycle; a core that has a clock of its own gets the link's. It
 runs at most as fast as the board, and mostly slower, so the host seems quicker than it is. While
 the line has been quiet for 20 ms the design's clock stands still.
 
@@ -28,11 +29,11 @@ from lgncc.flow.run import run_tool
 from lgncc.flow.tools import Tool
 from lgncc.host.build import Build, load_build
 from lgncc.sim import run_cocotb
+from lgncc.sim.board_top import FLASH_HEX, TOP, board_top, flash_hex, programmed
 from lgncc.sim.runner import BUILD_TIMEOUT_S, digest, environment, keep, locked, require_verilator
 
 SOURCE = Path(__file__).with_name("simboard.cpp")
 PROGRAM = "simboard"
-TOP = "lgncc_board"
 VERILATOR_ARGS = (
     *("--cc", "--exe", "--build", "-O3", "--no-timing"),
     *("--x-assign", "fast", "--x-initial", "fast"),
@@ -67,7 +68,12 @@ def build_simboard(build: Build) -> Path:
         raise InputError(f"{verilog}: not found; is {build.folder} a finished build?")
     verilator = require_verilator()
     folder = (build.folder / "work" / "sim").resolve()
-    text = verilog.read_bytes()
+    around = board_top(build.clock_hz, build.core_hz, build.flash)
+    text = verilog.read_bytes() + around.encode()
+    if build.flash:
+        folder.mkdir(parents=True, exist_ok=True)
+        contents = flash_hex(programmed(build.folder, build.flash), build.flash)
+        (folder / FLASH_HEX).write_text(contents)
     settings = (*verilator.argv, verilator.version, *VERILATOR_ARGS, run_cocotb.OPTIMIZATION)
     with locked(folder):
         home = folder / f"{PROGRAM}-{digest(*settings, SOURCE.read_bytes(), text)}"
@@ -119,6 +125,7 @@ def command(
         *(f"{rate:.9f}" for rate in rates),
         str(chosen.seed),
         str(link or ""),
+        f"+flash={build.folder.resolve() / 'work' / 'sim' / FLASH_HEX}",
     ]
 
 

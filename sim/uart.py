@@ -29,7 +29,8 @@ class Line:
     `asked`: of each seq, the CRC that its answer's goes on from; ERRORs go on from none.
     """
 
-    def __init__(self, dut: Any, divisor: int) -> None:
+    def __init__(self, dut: Any, divisor: int, core_ratio: float = 0.0) -> None:
+        """core_ratio: cycles of `core_clk`, if there is one, in one of `clk`."""
         self.dut = dut
         self.bit_steps = divisor * CLOCK_STEPS
         self.heard = bytearray()
@@ -38,7 +39,20 @@ class Line:
         self._listener: Task[None] | None = None
         dut.rst.value = 0
         dut.rx.value = 1
+        dut.core_clk.value = 0
+        self._core_clock: Clock | None = None
         Clock(dut.clk, CLOCK_STEPS, "step", impl="gpi").start()
+        if core_ratio:
+            self.clock_core(round(CLOCK_STEPS / core_ratio))
+
+    def clock_core(self, steps: int) -> None:
+        """From now on `core_clk` has a period of so many steps."""
+        if self._core_clock is not None:
+            self._core_clock.stop()
+        half = steps // 2
+        clock = Clock(self.dut.core_clk, steps, "step", period_high=half, impl="gpi")
+        clock.start()
+        self._core_clock = clock
 
     async def wait(self, bits: float) -> None:
         await Timer(max(round(bits * self.bit_steps), 1), "step")

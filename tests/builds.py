@@ -89,6 +89,8 @@ def write_build(folder, model, built=None, design=None, runtime=None):
     save_model(model, folder / "model.npz")
     save_model(model, folder / "optimized_model.npz")
     (folder / "design.json").write_text(json.dumps(design.facts))
+    if design.flash[1]:
+        (folder / "flash.bin").write_bytes(design.flash[1])
     if runtime is not None:
         shutil.copytree(runtime, folder / "work" / "sim" / runtime.name, dirs_exist_ok=True)
     return folder

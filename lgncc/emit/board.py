@@ -20,6 +20,8 @@ from lgncc.host.frames import BUILD_ID_BYTES
 from lgncc.hw.sequence import EACH_STEP, Sequencing
 
 if TYPE_CHECKING:
+    from lgncc.hw.flash import FlashProgram
+    from lgncc.hw.streamed import StreamedProgram
     from lgncc.mapping.design import MappedDesign
     from lgncc.mapping.stages import Stages
     from lgncc.model import LogicModel
@@ -27,13 +29,15 @@ if TYPE_CHECKING:
 
 CORE_MODULE = "lgncc_core"
 BOARD_MODULE = "lgncc_board"
-"""Everything of the board design but the pads: ports clk, rst, rx, tx."""
+"""Everything of the board design but the pads: ports clk, rst, rx, tx; core_clk and core_rst where
+the core has a clock of its own; those of lgncc.hw.pins where there is a flash."""
 
 
 @dataclass(frozen=True, eq=False)
 class BoardDesign:
     """core: on the board; in_width: bits of an input vector on the link; core_text, board_text:
-    self-contained Verilog; placed: for the flow."""
+    self-contained Verilog; placed: for the flow; core_hz: of the core's clock, where that is not
+    the link's."""
 
     core: AnyCore
     in_width: int
@@ -42,6 +46,7 @@ class BoardDesign:
     core_text: str
     board_text: str
     placed: PlatformDesign
+    core_hz: int | None = None
 
     @property
     def capacity(self) -> int | None:
@@ -73,6 +78,8 @@ class BoardDesign:
             "build_id": self.build_id.hex(),
             "uart_divisor": self.uart_divisor,
             "clock_hz": self.placed.clock_hz,
+            "core_hz": self.core_hz,
+            "flash": self._flash_facts,
             "latency_cycles": core.latency_cycles,
             "initiation_interval": core.initiation_interval,
             "step_cycles": core.step_cycles,
@@ -84,13 +91,23 @@ class BoardDesign:
     @property
     def flash(self) -> tuple[int, bytes]:
         """What stands in the flash behind the bitstream, and from which byte on."""
-        from lgncc.hw.flash import FlashProgram
-        from lgncc.hw.streamed import StreamedProgram
+        memory = _in_flash(self.core)
+        return (memory.flash.offset, memory.image()) if memory else (0, b"")
 
-        memory = getattr(self.core, "memory", None)
-        if isinstance(memory, FlashProgram | StreamedProgram):
-            return memory.flash.offset, memory.image()
-        return 0, b""
+    @property
+    def _flash_facts(self) -> dict[str, int] | None:
+        """Of lgncc.sim.job.FlashFacts."""
+        memory = _in_flash(self.core)
+        return memory and {"offset": memory.flash.offset, "octets": len(memory.image())}
+
+
+def _in_flash(core: AnyCore) -> FlashProgram | StreamedProgram | None:
+    """The core's program, where it is in the board's flash."""
+    from lgncc.hw.flash import FlashProgram
+    from lgncc.hw.streamed import StreamedProgram
+
+    memory = getattr(core, "memory", None)
+    return memory if isinstance(memory, FlashProgram | StreamedProgram) else None
 
 
 def emit_board(model: LogicModel, board: Board) -> BoardDesign:
@@ -143,6 +160,7 @@ def emit_core(
     """
     from lgncc.hw.encoded_core import EncodedCore
     from lgncc.hw.mapped_core import MappedCore
+    from lgncc.hw.pins import PinPorts
     from lgncc.hw.serial_core import SerialCore
     from lgncc.hw.shell import Shell
     from lgncc.hw.uart import divisor
@@ -161,7 +179,6 @@ def emit_core(
     identity = f"{core_text}\0{board.name}\0{cycles}\0{kept}"
     build_id = hashlib.sha256(identity.encode()).digest()[:BUILD_ID_BYTES]
 
-    # board.v, which is simulated, has one clock for both.
     shells = [
         Shell(
             core,
@@ -170,12 +187,13 @@ def emit_core(
             flags=core.flags,
             answer_register=fast and not link_hz,
             form=form,
-            core_domain=domain if link_hz else None,
+            core_domain="core" if link_hz else None,
         )
-        for core, domain in ((make_core(), "sync"), (make_core(), "core"))
+        for core in (make_core(), make_core())
     ]
-    board_text = component_verilog(shells[0], BOARD_MODULE)
     core: AnyCore = shells[1].core
+    pins = PinPorts() if _in_flash(core) else None
+    board_text = component_verilog(shells[0], BOARD_MODULE, pins)
     portable = core.extra_verilog()
     extra = {"network.v": portable} if portable else {}
     if isinstance(core, MappedCore | SerialCore):
@@ -188,6 +206,7 @@ def emit_core(
         core_text=core_text,
         board_text=board_text + (portable or ""),
         placed=elaborate(board, shells[1], extra, two_clocks=bool(link_hz)),
+        core_hz=board.clock.hz if link_hz else None,
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 import numpy as np
+from amaranth.hdl import Signal
 from amaranth.lib.wiring import Component
 
 import lgncc
@@ -15,6 +16,7 @@ from lgncc.hw.core import Core
 from lgncc.hw.encoded_core import EncodedCore
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
+from lgncc.hw.pins import PinPorts
 from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
 from lgncc.hw.streaming_core import StreamingCore
@@ -29,15 +31,22 @@ def core_verilog(core: AnyCore, name: str = "lgncc_core") -> str:
     return header(core, name) + component_verilog(core, name) + (core.extra_verilog() or "")
 
 
-def component_verilog(component: Component, name: str) -> str:
-    """Amaranth's Verilog of a component, less the wires of no bits that it declares.
+def component_verilog(component: Component, name: str, pins: PinPorts | None = None) -> str:
+    """Amaranth's Verilog of a component, less the wires of no bits that it declares. pins: of an
+    SPI flash, which become ports.
 
     Amaranth writes them as `wire [-1:0]`, which Verilog takes for two bits; nothing reads
     them.
     """
     from amaranth.back import verilog
 
-    text: str = verilog.convert(component, name=name, emit_src=False, strip_internal_attrs=True)
+    ports: list[Signal] | None = None
+    if pins is not None:
+        own = [value for _, _, value in component.signature.flatten(component)]
+        ports = [*own, *pins.flash]
+    text: str = verilog.convert(
+        component, name, pins, ports=ports, emit_src=False, strip_internal_attrs=True
+    )
     return re.sub(r"^ *wire \[-1:0\] .*\n", "", text, flags=re.MULTILINE)
 
 

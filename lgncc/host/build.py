@@ -10,6 +10,7 @@ from zlib import crc32
 from lgncc.errors import InputError
 from lgncc.host.frames import BITS_A_BYTE, BUILD_ID_BYTES, Features, bytes_for
 from lgncc.model import LogicModel
+from lgncc.sim.job import FlashFacts
 from lgncc.sim.vectors import AnswerFormat
 from lgncc.specification import load_specification
 from lgncc.storage import load_model
@@ -29,6 +30,9 @@ class Build:
     clock_hz: int
     answers_last: bool = False
     """Of a sequence only the last step is answered."""
+    core_hz: int | None = None
+    """Of the core's clock, where that is not the link's."""
+    flash: FlashFacts | None = None
 
     @property
     def has_state(self) -> bool:
@@ -85,6 +89,7 @@ def load_build(folder: Path) -> Build:
         if len(build_id) != BUILD_ID_BYTES:
             raise ValueError(f"build_id has {len(build_id)} bytes")
         answers_last = bool(facts.get("answers_last", False))
+        flash = FlashFacts(**facts["flash"]) if facts.get("flash") else None
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
     return Build(
@@ -93,5 +98,7 @@ def load_build(folder: Path) -> Build:
         answer=answer,
         build_id=build_id,
         answers_last=answers_last,
+        core_hz=facts.get("core_hz"),
+        flash=flash,
         **numbers,
     )

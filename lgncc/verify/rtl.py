@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -40,9 +41,13 @@ BOARD_CYCLES = 8_000_000
 """Clock cycles that the frames of all samples may take; about half a minute."""
 
 
-def check_rtl(build_dir: Path, data: Dataset | None, notice: Notice) -> list[Rung]:
-    """Simulate core.v and board.v. Raises DesignError where one is refuted."""
-    return [check_core(build_dir, data, notice), check_board(build_dir, data, notice)]
+def check_rtl(
+    build_dir: Path, data: Dataset | None, notice: Notice, flash_image: bytes = b""
+) -> list[Rung]:
+    """Simulate core.v and board.v. Raises DesignError where one is refuted. flash_image: where the
+    build has no bitstream yet."""
+    core = check_core(build_dir, data, notice)
+    return [core, check_board(build_dir, data, notice, flash_image)]
 
 
 def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
@@ -61,37 +66,54 @@ def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     return Rung(CORE_RUNG, "tested", detail, time.perf_counter() - started)
 
 
-def check_board(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+def check_board(
+    build_dir: Path, data: Dataset | None, notice: Notice, flash_image: bytes = b""
+) -> Rung:
     """Rung "board rtl": the whole board design, frame by frame over its UART."""
+    from lgncc.sim.board_top import FLASH_HEX, flash_hex, programmed
     from lgncc.sim.runner import BOARD
 
     notice("simulate the board")
     started = time.perf_counter()
     design, vectors = _prepare(build_dir, data)
     vectors = _affordable(vectors, design)
-    _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors)
+    files = {}
+    if design.flash is not None:
+        image = flash_image or programmed(build_dir, design.flash)
+        files[FLASH_HEX] = flash_hex(image, design.flash)
+    _simulate(BOARD_RUNG, BOARD, build_dir, design, vectors, files)
     repeated = " and repeated" if design.has_state else ""
+    clocks = ", clocks of other ratios" if design.core_hz else ""
+    flash = f", {design.flash.octets:,} bytes of flash read bit by bit" if design.flash else ""
     detail = (
-        f"{_amount(vectors, data)} as UART frames, damaged{repeated} frames, resets; "
-        f"{design.uart_divisor} cycles a bit{load_specification(build_dir).remark}"
+        f"{_amount(vectors, data)} as UART frames, damaged{repeated} frames, resets{clocks}{flash}"
+        f"; {design.uart_divisor} cycles a bit{load_specification(build_dir).remark}"
     )
     return Rung(BOARD_RUNG, "tested", detail, time.perf_counter() - started)
 
 
-def _simulate(rung: str, bench: Bench, build_dir: Path, design: Design, vectors: Vectors) -> None:
+def _simulate(
+    rung: str,
+    bench: Bench,
+    build_dir: Path,
+    design: Design,
+    vectors: Vectors,
+    files: Mapping[str, str] = MappingProxyType({}),
+) -> None:
     from lgncc.sim.runner import simulate
 
     verilog = build_dir / f"{bench.name}.v"
     if not verilog.is_file():
         raise InputError(f"{verilog}: not found; is {build_dir} a finished build?")
-    outcome = simulate(bench, verilog, design, vectors, (build_dir / SIMULATIONS).resolve())
+    folder = (build_dir / SIMULATIONS).resolve()
+    outcome = simulate(bench, verilog, design, vectors, folder, files)
     if outcome.refuted is not None:
         raise DesignError(f"{rung}: refuted: {outcome.refuted}\n  log: {outcome.log}")
 
 
 def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
     """What the design states of itself; the samples, then random ones, and their answers."""
-    from lgncc.sim.job import Batch, Design
+    from lgncc.sim.job import Batch, Design, FlashFacts
     from lgncc.sim.runner import Vectors
     from lgncc.sim.vectors import AnswerFormat, pack_samples
 
@@ -115,6 +137,9 @@ def _prepare(build_dir: Path, data: Dataset | None) -> tuple[Design, Vectors]:
             step_cycles=int(facts["step_cycles"]),
             capacity=facts.get("capacity"),
             batch=Batch(**facts["batch"]) if facts.get("batch") else None,
+            clock_hz=int(facts["clock_hz"]),
+            core_hz=facts.get("core_hz"),
+            flash=FlashFacts(**facts["flash"]) if facts.get("flash") else None,
         )
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
@@ -153,8 +178,7 @@ def _sequences(model: LogicModel, design: Design, data: Dataset | None) -> Vecto
 
 def _affordable(vectors: Vectors, design: Design) -> Vectors:
     """As many samples as the line carries and the core evaluates in BOARD_CYCLES."""
-    frame_bytes = vectors.inputs.shape[1] + vectors.answers.shape[1] + 16
-    cycles = max(10 * frame_bytes * design.uart_divisor, design.initiation_interval)
+    cycles = design.exchange_cycles(vectors.inputs.shape[1] + vectors.answers.shape[1] + 16)
     return _first(vectors, BOARD_CYCLES // cycles)
 
 
