@@ -20,7 +20,7 @@ from lgncc.passes.pipeline import choose_pipeline, optimize
 from lgncc.storage import load_model
 
 # From a tenth of the smallest part to more than a class-serial core of it; the iCEBreaker's
-# pipelines end between 1,300 and 1,400.
+# pipelines end between 1,000 and 1,300.
 WIDTHS = (50, 400, 1_000, 1_300, 1_400, 1_600, 2_400)
 
 
