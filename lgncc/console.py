@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import functools
 import inspect
 import os
@@ -126,7 +127,6 @@ def run(app: typer.Typer) -> None:
     warnings.filterwarnings("ignore", message=".* created but never used")
     try:
         code = _exit_code(app)
-        sys.stdout.flush()  # here, and not as Python ends: a reader that has left is no defect
     except BrokenPipeError:
         code = READER_LEFT
     except SystemExit as error:  # what typer and rich make of a broken pipe
@@ -144,6 +144,8 @@ def _exit_code(app: typer.Typer) -> int:
         result = app(prog_name="lgncc", standalone_mode=False)
         if result == INTERRUPTED:  # newer typers return it, older ones raise Abort
             raise KeyboardInterrupt
+        if sys.stdout is not None:  # it is where the shell closed it
+            sys.stdout.flush()  # here, and not as Python ends: a reader that has left is no defect
     except LgnccError as error:
         _print_error(str(error))
         return error.exit_code
@@ -155,7 +157,8 @@ def _exit_code(app: typer.Typer) -> int:
     except OSError as error:
         # A full disk, a folder that may not be written: nobody foresees every place.
         where = f"{error.filename}: " if error.filename else ""
-        _print_error(f"{where}{error.strerror or error}")
+        fix = "; make room there, or write elsewhere" if error.errno == errno.ENOSPC else ""
+        _print_error(f"{where}{error.strerror or error}{fix}")
         return EnvironmentLacksError.exit_code
     except Exception as error:
         # The parser's own errors (unknown option, missing argument) know how to show themselves.

@@ -8,6 +8,7 @@ import pty
 import re
 import signal
 import subprocess
+from pathlib import Path
 
 import cli
 import pytest
@@ -67,6 +68,22 @@ def test_an_interrupt_is_exit_130_and_no_traceback(tmp_path):
 @pytest.mark.parametrize(
     "arguments", [["boards"], ["--help"], ["report"]], ids=["printed", "typer", "rich"]
 )
+def test_a_standard_output_that_is_closed_is_no_failure():
+    done = subprocess.run(
+        ["sh", "-c", 'exec "$@" >&-', "sh", *cli.LGNCC, "boards"], capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (0, b"")
+
+
+def test_a_full_disk_is_one_message_and_exit_3():
+    with Path("/dev/full").open("wb") as full:
+        done = subprocess.run(
+            [*cli.LGNCC, "boards"], stdout=full, stderr=subprocess.PIPE, text=True, check=False
+        )
+    assert done.returncode == 3
+    assert done.stderr == "error: No space left on device; make room there, or write elsewhere\n"
+
+
 def test_a_reader_that_leaves_early_ends_a_command_as_any_other(arguments, request):
     if arguments == ["report"]:
         arguments = ["report", request.getfixturevalue("digits_build").folder]

@@ -18,7 +18,8 @@ import json
 import os
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from io import TextIOWrapper
 from pathlib import Path, PurePosixPath
@@ -100,10 +101,12 @@ class Workspace:
         partial = folder.with_name(f"{name}.partial")
         shutil.rmtree(partial, ignore_errors=True)
         partial.mkdir()
-        for file_name, content in files.items():
-            _write(partial / file_name, content)
+        with _place_named(partial):
+            for file_name, content in files.items():
+                _write(partial / file_name, content)
         start = time.monotonic()
-        run(partial)
+        with _place_named(partial):
+            run(partial)
         seconds = time.monotonic() - start
         done = {
             "digest": key,
@@ -145,7 +148,8 @@ class Workspace:
         path = self.out / name
         path.parent.mkdir(parents=True, exist_ok=True)
         sibling = path.with_name(f"{path.name}.partial")
-        _write(sibling, content)
+        with _place_named(path):
+            _write(sibling, content)
         sibling.replace(path)
         return path
 
@@ -196,6 +200,16 @@ def _seconds_if_done(folder: Path, key: str) -> float | None:
         return float(done["seconds"]) if done["digest"] == key and intact else None
     except (OSError, ValueError, KeyError, TypeError, AttributeError):
         return None  # an unreadable record is no record
+
+
+@contextmanager
+def _place_named(path: Path) -> Iterator[None]:
+    """Let an error that names no file, as that of a full disk, say where it was."""
+    try:
+        yield
+    except OSError as error:
+        error.filename = error.filename or str(path)
+        raise
 
 
 def _inside(name: str) -> bool:

@@ -197,3 +197,15 @@ def test_two_processes_do_not_build_into_one_folder(tmp_path):
     assert f"another lgncc is building in {tmp_path}" in refused.stderr
     workspace.finish([])
     subprocess.run(other, check=True)
+
+
+def test_a_full_disk_is_told_with_its_place(tmp_path):
+    workspace = Workspace(tmp_path / "out")
+    workspace.begin()
+
+    def fill(folder: Path) -> None:
+        with Path("/dev/full").open("wb") as full:
+            full.write(b"x")
+
+    with pytest.raises(OSError, match=r"No space left on device: '.*/out/work/first\.partial'"):
+        workspace.step("first", fill, files={})
