@@ -9,9 +9,9 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 
-from lgncc.arrays import Bits, Ids, Tables
-from lgncc.gates import AND, XOR
-from lgncc.netlist import MAX_FANINS, Netlist, table_mask
+from lgncc.arrays import Ids, Tables
+from lgncc.decomposition import append_tables
+from lgncc.netlist import MAX_FANINS, Netlist
 
 
 class NetlistBuilder:
@@ -42,66 +42,13 @@ class NetlistBuilder:
         """Append n lookup tables of k <= 6 fanins, decomposed into two-input gates.
 
         table: uint64 (n,); fanin: node ids (n, k). Returns the ids (n,) of the nodes
-        that carry the results. Shannon expansion on the highest fanin; a mux whose
-        cofactors are constant, equal or complementary becomes a single gate or none.
+        that carry the results.
         """
         tables = np.atleast_1d(np.asarray(table, np.uint64))
         fanins = np.asarray(fanin, np.int32)
-        k = fanins.shape[1]
-        if k > MAX_FANINS:
-            raise ValueError(f"a lookup table of {k} fanins: at most {MAX_FANINS}")
-        if k == 0:
-            constants: Ids = (tables & np.uint64(1)).astype(np.int32)
-            return constants
-        full = np.uint64(table_mask(k))
-        ids: Ids = (tables == full).astype(np.int32)  # nodes 0 and 1 are the constants
-        live = np.flatnonzero((tables != 0) & (tables != full))
-        if not len(live):
-            return ids
-        if k == 1:
-            # x or ~x, as a gate that ignores its second fanin.
-            invert = tables[live] == 1
-            ids[live] = fanins[live, 0]
-            ids[live[invert]] = self.gates(0x5, fanins[live[invert], 0], 0)
-            return ids
-        if k == 2:
-            ids[live] = self.gates(tables[live], fanins[live, 0], fanins[live, 1])
-            return ids
-        ids[live] = self._mux_cofactors(tables[live], fanins[live], k)
-        return ids
-
-    def _mux_cofactors(self, tables: Tables, fanins: Ids, k: int) -> Ids:
-        half = np.uint64(1 << (k - 1))
-        full = np.uint64(table_mask(k - 1))
-        lo, hi = tables & full, tables >> half
-        select = fanins[:, k - 1]
-        ids = np.empty(len(tables), np.int32)
-
-        def place(where: Bits, rows: Tables, gate: int) -> None:
-            """out = gate(cofactor `rows`, select), for the nodes of `where`."""
-            if where.any():
-                below = self.luts(rows[where], fanins[where, : k - 1])
-                ids[where] = self.gates(gate, below, select[where])
-
-        same = lo == hi
-        ids[same] = self.luts(lo[same], fanins[same, : k - 1])
-        todo = ~same
-        for where, rows, gate in (
-            (hi == (lo ^ full), lo, 0x6),  # lo ^ select
-            (lo == 0, hi, 0x8),  # hi & select
-            (lo == full, hi, 0xB),  # hi | ~select
-            (hi == 0, lo, 0x2),  # lo & ~select
-            (hi == full, lo, 0xE),  # lo | select
-        ):
-            place(todo & where, rows, gate)
-            todo &= ~where
-        if todo.any():
-            below = fanins[todo, : k - 1]
-            if_clear = self.luts(lo[todo], below)
-            difference = self.luts(lo[todo] ^ hi[todo], below)
-            flip = self.gates(AND, difference, select[todo])
-            ids[todo] = self.gates(XOR, if_clear, flip)
-        return ids
+        if fanins.shape[1] > MAX_FANINS:
+            raise ValueError(f"a lookup table of {fanins.shape[1]} fanins: at most {MAX_FANINS}")
+        return append_tables(self, tables, fanins)
 
     def finish(
         self,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 
 import naive
@@ -95,6 +96,25 @@ def test_simple_cofactors_cost_one_gate_each(table, gates):
     assert len(names) == len(gates)
     if table != 0xF0:  # 1 & select: the fold pass turns it into a wire
         assert names == gates
+
+
+@pytest.mark.parametrize(
+    ("fanins", "function", "gates"),
+    [
+        (4, lambda a, b, c, d: a & b | c & d, 3),
+        (4, lambda a, b, c, d: (a ^ c) & (b | d), 3),
+        (4, lambda a, b, c, d: a & (b ^ c ^ d), 3),
+        (5, lambda a, b, c, d, e: (a & d | b & e) ^ c, 4),
+        (6, lambda a, b, c, d, e, f: (a | f) & (b ^ e) | c & d, 5),
+        (4, lambda a, _, c, __: a ^ c, 1),
+    ],
+)
+def test_a_tree_of_gates_takes_no_more_in_any_order_of_its_fanins(fanins, function, gates):
+    for order in list(itertools.permutations(range(fanins)))[:: max(fanins - 3, 1) ** 2]:
+        rows = ([row >> slot & 1 for slot in order] for row in range(1 << fanins))
+        table = sum(function(*bits) << row for row, bits in enumerate(rows))
+        netlist = check_tables(fanins, [table])
+        assert netlist.n_gates <= gates
 
 
 def test_more_than_six_fanins_are_refused():

@@ -7,7 +7,6 @@ Source: A. Biere, K. Heljanko, S. Wieringa, "AIGER 1.9 and Beyond", 2011. A lite
 from __future__ import annotations
 
 import numpy as np
-import numpy.typing as npt
 
 from lgncc.arrays import Integers
 from lgncc.builder import to_two_input
@@ -22,6 +21,8 @@ _COMPLEMENT_B = np.array([0, 1, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 0])
 _READS_A = np.array([0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0, 1, 1, 0], np.bool_)
 _READS_B = np.array([0, 1, 1, 1, 1, 0, 0, 1, 1, 0, 0, 1, 1, 1, 1, 0], np.bool_)
 _COMPLEMENT_OUT = np.array([0, 0, 0, 0, 0, 0, 1, 1, 0, 0, 0, 1, 0, 1, 1, 1])
+
+GROUPS = 5  # of seven bits, for differences below 2**35
 
 
 def to_aiger(netlist: Netlist, *, combinational: bool = False, symbols: bool = True) -> bytes:
@@ -81,17 +82,20 @@ def _ands(netlist: Netlist) -> tuple[Integers, Integers]:
     rows[at - 1] = np.stack([a ^ 1, b], axis=1)
     partial = 2 * (n_sources + 1 + at)
     rows[at] = np.stack([partial - 3, partial - 1], axis=1)
-    return literal, np.sort(rows, axis=1)[:, ::-1]
+    return literal, np.stack([rows.max(axis=1), rows.min(axis=1)], axis=1)
 
 
 def _deltas(rows: Integers, n_sources: int) -> bytes:
     """Each AND as two differences, in 7-bit groups, lowest first, high bit for more."""
     own = 2 * (n_sources + 1 + np.arange(len(rows)))
     delta = np.stack([own - rows[:, 0], rows[:, 0] - rows[:, 1]], axis=1).reshape(-1)
-    groups = delta[:, None] >> np.arange(0, 35, 7)
-    more = groups[:, 1:] > 0
-    octets: npt.NDArray[np.uint8] = (groups & 0x7F).astype(np.uint8)
-    octets[:, :-1] |= np.where(more, 0x80, 0).astype(np.uint8)
-    present = np.ones(octets.shape, np.bool_)
-    present[:, 1:] = more
-    return octets[present].tobytes()
+    size = np.ones(len(delta), np.int8)
+    for group in range(1, GROUPS):
+        size += delta >> 7 * group > 0
+    first = np.cumsum(size, dtype=np.int64) - size
+    octets = np.empty(int(size.sum(dtype=np.int64)), np.uint8)
+    for group in range(GROUPS):
+        longer = size > group + 1
+        octets[first + group] = delta & 0x7F | np.where(longer, 0x80, 0)
+        delta, size, first = delta[longer] >> 7, size[longer], first[longer]
+    return octets.tobytes()
