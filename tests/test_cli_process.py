@@ -65,9 +65,6 @@ def test_an_interrupt_is_exit_130_and_no_traceback(tmp_path):
     assert err.strip() == "interrupted; nothing that looks finished was left behind"
 
 
-@pytest.mark.parametrize(
-    "arguments", [["boards"], ["--help"], ["report"]], ids=["printed", "typer", "rich"]
-)
 def test_a_standard_output_that_is_closed_is_no_failure():
     done = subprocess.run(
         ["sh", "-c", 'exec "$@" >&-', "sh", *cli.LGNCC, "boards"], capture_output=True, check=False
@@ -84,6 +81,9 @@ def test_a_full_disk_is_one_message_and_exit_3():
     assert done.stderr == "error: No space left on device; make room there, or write elsewhere\n"
 
 
+@pytest.mark.parametrize(
+    "arguments", [["boards"], ["--help"], ["report"]], ids=["printed", "typer", "rich"]
+)
 def test_a_reader_that_leaves_early_ends_a_command_as_any_other(arguments, request):
     if arguments == ["report"]:
         arguments = ["report", request.getfixturevalue("digits_build").folder]
