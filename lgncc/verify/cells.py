@@ -25,11 +25,11 @@ def read_cells(path: Path, top: str, instance: str, luts: Netlist) -> tuple[Cell
     The names are those of lgncc.emit.luts: ports x, y, clk, enable and step; n<id> of state bits.
     Raises InputError for a file that is no such netlist.
     """
-    module = _module(path, top)
+    module = read_module(path, top)
     try:
         nets = module["netnames"]
         found = {
-            name: np.array([_net(bit) for bit in nets[f"{instance}.{name}"]["bits"]], np.int64)
+            name: np.array([net_of(bit) for bit in nets[f"{instance}.{name}"]["bits"]], np.int64)
             for name in ("x", "y", "clk", "enable", "step", *_state_names(luts))
             if f"{instance}.{name}" in nets
         }
@@ -54,7 +54,8 @@ def _state_names(luts: Netlist) -> list[str]:
     return [f"n{node}" for node in range(luts.first_state, luts.first_gate)]
 
 
-def _module(path: Path, top: str) -> Any:
+def read_module(path: Path, top: str) -> Any:
+    """Module `top` of the file. Raises InputError where it has none."""
     try:
         return json.loads(path.read_bytes())["modules"][top]
     except OSError as error:
@@ -63,7 +64,8 @@ def _module(path: Path, top: str) -> Any:
         raise InputError(f"{path}: not a netlist of a module {top}: {error!r}") from error
 
 
-def _net(bit: object) -> int:
+def net_of(bit: object) -> int:
+    """A bit of a connection as a net's number: 0 and 1 are the constants."""
     if isinstance(bit, int):
         return bit
     return {"0": 0, "1": 1}.get(str(bit), UNDRIVEN)
@@ -72,7 +74,7 @@ def _net(bit: object) -> int:
 def _read_cells(cells: Mapping[str, Any]) -> Cells:
     result = CellList(K)
     for name, cell in cells.items():
-        pins = {pin: [_net(bit) for bit in bits] for pin, bits in cell["connections"].items()}
+        pins = {pin: [net_of(bit) for bit in bits] for pin, bits in cell["connections"].items()}
         primitive = primitive_of(cell["type"], pins, cell["parameters"])
         if primitive is None or not _tied(primitive, pins):
             for pin, direction in cell["port_directions"].items():
@@ -93,4 +95,4 @@ def _read_cells(cells: Mapping[str, Any]) -> Cells:
 
 
 def _tied(primitive: Primitive, pins: Mapping[str, list[int]]) -> bool:
-    return all(pins.get(pin) == [_net(tie)] for pin, tie in primitive.tied.items())
+    return all(pins.get(pin) == [net_of(tie)] for pin, tie in primitive.tied.items())

@@ -17,6 +17,7 @@ from lgncc.errors import DesignError, InputError
 from lgncc.flow.workspace import check_manifest
 from lgncc.mapping.design import MappedDesign
 from lgncc.mapping.saved import load_program, load_serial, load_table
+from lgncc.mapping.serial import SerialDesign
 from lgncc.mapping.storage import load_design
 from lgncc.model import Readout
 from lgncc.passes.unread import without_unread
@@ -24,6 +25,8 @@ from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.arrival import RUNG as ENCODER_RUNG
 from lgncc.verify.arrival import check_arrival
+from lgncc.verify.clocks import RUNG as CLOCKS_RUNG
+from lgncc.verify.clocks import check_clocks
 from lgncc.verify.equivalence import check_equal, explain
 from lgncc.verify.hdl import RUNG as HDL_RUNG
 from lgncc.verify.hdl import check_hdl
@@ -44,7 +47,7 @@ MAPPED, SERIAL, PROGRAM, TABLE = "mapped.npz", "serial.npz", "program.npz", "enc
 SYNTHESIZED = "synthesized.json"
 NOT_MAPPED = "the core was built of gates (-O 0 or 1)"
 KEPT = 'the features are kept as they came; "mapping" covers their encoder'
-NOT_PIPELINE = 'the core is not a pipeline of LUTs; "rtl" covers what it adds'
+NO_LUTS = 'the core is a processor, which runs what "mapping" proves; "rtl" covers it'
 
 
 def climb(build_dir: Path, rung: str | None, data: Dataset | None, notice: Notice) -> list[Rung]:
@@ -102,10 +105,10 @@ def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung
     built = without_unread(optimized)
     if (build_dir / TABLE).exists():
         built = optimized = split_encoder(built)[1]
-    if (build_dir / SERIAL).exists():
+    if (serial := _serial_design(build_dir)) is not None:
         notice("prove the mapping")
         prove_same_model(optimized, built)
-        return check_serial(load_serial(build_dir / SERIAL, built))
+        return check_serial(serial)
     if (build_dir / PROGRAM).exists():
         notice("prove the program")
         prove_same_model(optimized, built)
@@ -119,7 +122,7 @@ def check_mapping(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung
 
 def check_verilog(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     """Rung "hdl": the LUTs as Verilog text, in the core's file and in the board's."""
-    design = _mapped_design(build_dir)
+    design = _design_of_luts(build_dir)
     if design is None:
         return Rung(HDL_RUNG, "skipped", _why_no_pipeline(build_dir))
     ranks, loop = _register_ranks(build_dir)
@@ -133,7 +136,7 @@ def check_verilog(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung
 
 def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     """Rung "synthesis": what was placed and routed is the LUTs, registers included."""
-    design = _mapped_design(build_dir)
+    design = _design_of_luts(build_dir)
     if design is None:
         return Rung(SYNTHESIS_RUNG, "skipped", _why_no_pipeline(build_dir))
     notice("prove the synthesis")
@@ -141,17 +144,32 @@ def check_synthesis(build_dir: Path, data: Dataset | None, notice: Notice) -> Ru
     return check_synthesized(design, build_dir / SYNTHESIZED, ranks, loop=loop)
 
 
+def check_crossings(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
+    """Rung "clocks": what goes from one clock to another, where the core has its own."""
+    (core_hz,) = _facts(build_dir, "core_hz")
+    if not core_hz:
+        return Rung(CLOCKS_RUNG, "skipped", "the design has one clock")
+    notice("prove the crossings of clocks")
+    return check_clocks(build_dir / SYNTHESIZED)
+
+
 def _why_no_pipeline(build_dir: Path) -> str:
-    other = any((build_dir / name).exists() for name in (SERIAL, PROGRAM))
-    return NOT_PIPELINE if other else NOT_MAPPED
+    return NO_LUTS if (build_dir / PROGRAM).exists() else NOT_MAPPED
 
 
 def _register_ranks(build_dir: Path) -> tuple[int, int]:
     """Before the answer, and before the next state."""
+    # A class-serial core's LUTs have no registers but those of its state: null.
+    ranks, loop = _facts(build_dir, "register_ranks", "loop_ranks")
+    return ranks, loop
+
+
+def _facts(build_dir: Path, *names: str) -> list[int]:
+    """Of these names in design.json; 0 for null."""
     path = build_dir / "design.json"
     try:
         facts = json.loads(path.read_text())
-        return int(facts["register_ranks"]), int(facts.get("loop_ranks") or 0)
+        return [int(facts[name] or 0) for name in names]
     except (OSError, ValueError, KeyError, TypeError) as error:
         raise InputError(f"{path}: cannot be read as a design's facts: {error!r}") from error
 
@@ -159,6 +177,20 @@ def _register_ranks(build_dir: Path) -> tuple[int, int]:
 def _mapped_design(build_dir: Path) -> MappedDesign | None:
     path = build_dir / MAPPED
     return load_design(path) if path.exists() else None
+
+
+def _serial_design(build_dir: Path) -> SerialDesign | None:
+    path = build_dir / SERIAL
+    if not path.exists():
+        return None
+    model = without_unread(load_model(build_dir / "optimized_model.npz"))
+    if (build_dir / TABLE).exists():
+        model = split_encoder(model)[1]
+    return load_serial(path, model)
+
+
+def _design_of_luts(build_dir: Path) -> MappedDesign | SerialDesign | None:
+    return _mapped_design(build_dir) or _serial_design(build_dir)
 
 
 def _same(ours: Encoder | Readout, theirs: Encoder | Readout) -> bool:
@@ -172,6 +204,7 @@ RUNGS: dict[str, Check] = {
     MAPPING_RUNG: check_mapping,
     HDL_RUNG: check_verilog,
     SYNTHESIS_RUNG: check_synthesis,
+    CLOCKS_RUNG: check_crossings,
     CORE_RUNG: check_core,
     BOARD_RUNG: check_board,
 }

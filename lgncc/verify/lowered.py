@@ -7,6 +7,7 @@ from lgncc.lowering import Lowered
 from lgncc.model import LogicModel
 from lgncc.report.stopwatch import Stopwatch
 from lgncc.verify.arrival import check_arrival
+from lgncc.verify.clocks import check_clocks
 from lgncc.verify.mapped import check_mapped
 from lgncc.verify.models import prove_same_model
 from lgncc.verify.program import check_program
@@ -25,7 +26,11 @@ def prove_lowered(
         with watch.step("prove the encoder"):
             before = [check_arrival(model, pruned, form.table)]
         model = pruned = form.model
-    return before + _prove_core(model, pruned, lowered, flow, watch)
+    rungs = before + _prove_core(model, pruned, lowered, flow, watch)
+    if lowered.design.core_hz is None:
+        return rungs
+    with watch.step("prove the crossings of clocks"):
+        return [*rungs, check_clocks(flow.synthesized)]
 
 
 def _prove_core(
@@ -34,7 +39,9 @@ def _prove_core(
     if lowered.serial is not None:
         with watch.step("prove the mapping"):
             prove_same_model(model, pruned)
-            return [check_serial(lowered.serial)]
+            rungs = [check_serial(lowered.serial)]
+        with watch.step("prove the synthesis"):
+            return [*rungs, check_synthesized(lowered.serial, flow.synthesized, ranks=0)]
     if lowered.program is not None:
         with watch.step("prove the program"):
             prove_same_model(model, pruned)

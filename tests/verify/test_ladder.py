@@ -32,7 +32,9 @@ def finished(folder, before, after):
 
 
 def test_the_rungs_are_climbed_from_the_model_to_the_board():
-    assert list(RUNGS) == ["passes", "encoder", "mapping", "hdl", "synthesis", "rtl", "board rtl"]
+    assert list(RUNGS) == [
+        *("passes", "encoder", "mapping", "hdl", "synthesis", "clocks", "rtl", "board rtl")
+    ]
 
 
 def test_passes_are_proved_again(tmp_path):
@@ -93,7 +95,9 @@ def test_a_changed_encoder_or_readout_is_refuted(tmp_path, part):
 
 
 def test_an_unknown_rung_is_refused_with_the_known_ones(tmp_path):
-    with pytest.raises(InputError, match=r"--rung rtll: .* 'mapping', 'hdl', 'synthesis', 'rtl'"):
+    with pytest.raises(
+        InputError, match=r"--rung rtll: .* 'mapping', 'hdl', 'synthesis', 'clocks', 'rtl'"
+    ):
         climb(tmp_path, "rtll", None, silent)
 
 
