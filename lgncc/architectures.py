@@ -38,15 +38,16 @@ from lgncc.model import LogicModel
 from lgncc.netlist import Netlist
 from lgncc.passes.unread import without_unread
 from lgncc.sim.vectors import AnswerFormat
+from lgncc.wording import counted
 
 # Logic cells of what stands around the core and in it, measured on the iCE40.
 SHELL_CELLS = 400  # without what is kept of the input vector
 
 SETTINGS: dict[Architecture, str] = {
-    "spatial": "{} LUT levels",
-    "pipelined": "{} LUT levels between registers",
-    "class-serial": "bits counted a cycle: {}",
-    "folded": "lanes: {}",
+    "spatial": "{levels}",
+    "pipelined": "{levels} between registers",
+    "class-serial": "bits counted a cycle: {number}",
+    "folded": "lanes: {number}",
 }
 TYPICAL_BITS = 8  # a cycle: from one such design follows what the network of any other takes
 LANES = (64, 32, 16, 8, 4, 2, 1)
@@ -133,7 +134,9 @@ class Planner:
         best.pop(chosen.architecture, None)
         others = [str(estimate) for estimate in best.values()]
         larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
-        setting = SETTINGS[chosen.architecture].format(chosen.setting)
+        setting = SETTINGS[chosen.architecture].format(
+            number=chosen.setting, levels=counted(chosen.setting, "LUT level")
+        )
         if chosen.classes > 1:
             setting += f" of each of {chosen.classes} classes"
         why = f"the best for {goal}" if others else "as asked for"
@@ -218,8 +221,8 @@ class Planner:
     ) -> Estimate:
         # A state bit is in the cell of the LUT that makes it, where it has one of its own.
         own = np.unique(luts.next_state[luts.next_state >= luts.first_gate])
-        cells = luts.n_gates + stages.extra_cells + luts.n_state - len(own)
-        cells += SHELL_CELLS + form.cells
+        lone = stages.extra_cells + luts.n_state - len(own)
+        cells = luts.n_gates + board.lone_flip_flops * lone + SHELL_CELLS + form.cells
         interval = stages.loop + 1
         turns = "as many sequences could take turns (lgncc export --sequences)" * (interval > 1)
         estimate = Estimate(name, stages.longest, cells, stages.ranks, interval, note=turns)
