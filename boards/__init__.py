@@ -93,6 +93,8 @@ class Board:
     from a register and to one. Registers are planned by them. `full_percent`: of the logic cells,
     how many wires reach; beyond, routing takes long and often fails. `serial_full_percent`: the
     same of a class-serial core, most of whose wires are the network's and go anywhere.
+    `lone_flip_flops`: 1 where a flip-flop whose input is no LUT of its own takes a logic cell, to
+    get there; 0 where it has an input beside the LUT.
     """
 
     name: str
@@ -114,6 +116,7 @@ class Board:
     register_ps: int = 0
     full_percent: int = 80
     serial_full_percent: int = 75
+    lone_flip_flops: int = 1
     packer_options: tuple[str, ...] = ()
     pll: PllLimits | None = None
     block_ram: BlockRam | None = None

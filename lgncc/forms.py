@@ -56,15 +56,16 @@ class Form:
         )
 
 
-def keep_features(model: LogicModel) -> Form:
+def keep_features(model: LogicModel, board: Board) -> Form:
     """The form that every board can have."""
-    return Form(model, model, None, False, model.encoder.input_width)
+    cells = board.lone_flip_flops * model.encoder.input_width
+    return Form(model, model, None, False, cells)
 
 
 def choose_form(model: LogicModel, board: Board, *, bit_serial: bool) -> Form:
     """The form with the fewest cells, for a model that lgncc.passes.inputs left. bit_serial: for
     a core that takes the bits one by one, and else keeps and compares the features itself."""
-    plain = keep_features(model)
+    plain = keep_features(model, board)
     if board.block_ram is None:
         return plain
     if not model.encoder.is_identity:
@@ -90,8 +91,8 @@ def _on_arrival(model: LogicModel, board: Board, ram: BlockRam, bit_serial: bool
         cells += MEMORY_CELLS
         blocks += _blocks(ram, 2 * table.n_bits, 1)
     else:
-        cells += table.n_bits
-    kept = encoder.input_width + comparator_cells(encoder)
+        cells += board.lone_flip_flops * table.n_bits
+    kept = board.lone_flip_flops * encoder.input_width + comparator_cells(encoder)
     if not _keeps_pace(table, hz // board.uart.baud, deep) or (cells >= kept and not bit_serial):
         return None
     return Form(model, rest, table, bit_serial, cells, blocks, deep)

@@ -96,9 +96,8 @@ def lower_luts(
         is_network = mapped.part < PARTS.index("readout")
         highest = luts.level[luts.first_gate :][is_network].max(initial=0)
         stages = with_relays(luts, stages, int(highest))
-    used = {board.flip_flops: stages.registers, board.logic_cells: luts.n_gates}
-    if board.flip_flops == board.logic_cells:
-        used = {board.logic_cells: luts.n_gates + stages.extra_cells}
+    cells = luts.n_gates + board.lone_flip_flops * stages.extra_cells
+    used = {board.flip_flops: stages.registers, board.logic_cells: cells}
     usage = {resource: Usage(count, board.capacity[resource]) for resource, count in used.items()}
     require_fit(board, usage, "counting only the LUTs and registers of the core")
     name = "spatial" if stages.ranks == 1 else "pipelined"

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from dataclasses import replace
 
 import builds
@@ -71,3 +72,17 @@ def test_more_luts_than_the_part_has_are_refused_before_any_tool_runs(mapped):
     small = replace(BOARD, capacity={**BOARD.capacity, "ICESTORM_LC": mapped.luts.n_gates - 1})
     with pytest.raises(DesignError, match=r"only the LUTs and registers of the core:\n.*LC: needs"):
         lower_luts(mapped, small)
+
+
+@pytest.mark.parametrize(("name", "takes_a_cell"), [("tang-nano-9k", True), ("ulx3s-85f", False)])
+def test_a_flip_flop_behind_no_lut_takes_a_logic_cell_where_the_part_says_so(
+    mapped, name, takes_a_cell
+):
+    board = load_board(name)
+    planned = lower_luts(mapped, board, 1).stages
+    assert planned.extra_cells > 0
+    full = mapped.luts.n_gates + planned.extra_cells * takes_a_cell
+    for cells, fits in ((full, True), (full - 1, False)):
+        small = replace(board, capacity={**board.capacity, board.logic_cells: cells})
+        with nullcontext() if fits else pytest.raises(DesignError, match="LUTs and registers"):
+            lower_luts(mapped, small, 1)
