@@ -17,6 +17,7 @@ from lgncc.model import Readout
 COUNTER_CELLS = {"class": 63, "scores": 30}
 FULL_ADDER_CELLS = 2.1  # of a popcount, with its part of the final addition
 CLASS_CELLS_A_BIT = {"class": 6, "scores": 3}  # of each class after the first, a bit of its score
+MARK_CELLS = 2.5  # of each change of weight from a row to the next, which is known by its index
 CONTROL_CELLS = 55  # of the core that shows the rows
 
 STAGES = 3  # registers of the counter, without those of the argmax
@@ -69,6 +70,7 @@ def _fold(rows: Rows, form: NormalForm, readout: Readout) -> Fold:
     counted = rows.filled.max(axis=0).tolist()
     tournament = (rows.classes - 1).bit_length() if readout.kind == "class" else 0
     counter = counter_cells(readout, form.width, counted) + CONTROL_CELLS
+    counter += MARK_CELLS * np.count_nonzero(np.diff(rows.column, axis=0))
     return Fold(
         bits=rows.bits,
         classes=rows.classes,

@@ -6,6 +6,8 @@ import builds
 import numpy as np
 import pytest
 
+from lgncc.architectures import Planner
+from lgncc.boards import load_board
 from lgncc.folds import folds
 from lgncc.hw.serial_core import SerialCore
 from lgncc.mapping.serial import map_serial
@@ -55,6 +57,21 @@ def test_many_small_classes_are_counted_several_at_once():
     assert any(
         fold.rows <= one_by_one.rows / 10 and fold.cells < 2 * one_by_one.cells for fold in several
     )
+
+
+def test_auto_counts_several_classes_at_once_where_a_pipeline_has_no_room():
+    planner = Planner(model_of(classes=100, bits=9))
+    board = load_board("icebreaker")
+    estimates = planner.estimates(board, "latency")
+    chosen = estimates[0]
+    assert chosen.architecture == "class-serial"
+    assert chosen.classes > 1
+    assert chosen.latency_cycles < 100 / 4
+    (pipelined,) = (e for e in estimates if e.architecture == "pipelined")
+    assert "logic cells" in pipelined.obstacle
+    reason = planner.reason(chosen, estimates, board, "latency", [])
+    assert reason.startswith(f"bits counted a cycle: 9 of each of {chosen.classes} classes, ")
+    assert planner.lower(chosen, board).design.core.initiation_interval == chosen.interval
 
 
 def test_the_narrowest_counts_a_bit_or_as_few_as_cost_no_more():
