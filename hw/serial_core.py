@@ -84,7 +84,7 @@ class SerialCore(Component):
         """A line on what is inside, for headers."""
         luts, design = self.design.luts, self.design
         return (
-            f"LUTs: {luts.n_gates} of {luts.k} inputs, {luts.depth} levels; {luts.n_state} bits "
+            f"LUTs: {luts.n_gates} of {luts.k} inputs, {luts.depth} levels; {len(design.row)} bits "
             f"counted in {design.rows} rows, {design.bits_a_cycle} of {design.classes_a_cycle} "
             f"class{'es' * (design.classes_a_cycle > 1)} in each"
         )

@@ -53,7 +53,7 @@ def check_rows(design: SerialDesign) -> str:
         ("lane", design.lane, lanes),
     ):
         if ((index < 0) | (index >= limit)).any():
-            raise RefutedError(ROWS, f"a {what} that there is none of, of {limit:,}")
+            raise RefutedError(ROWS, f"a {what} outside the {limit:,} that there are")
     if len(np.unique(design.row.astype(np.int64) * lanes + design.lane)) != n_bits:
         raise RefutedError(ROWS, "two bits share a place")
     lane, row = design.lane[design.place], design.row[design.place]
@@ -86,8 +86,10 @@ def _check_groups(design: SerialDesign) -> None:
     steps = np.diff(design.group, prepend=-1, append=n_groups)
     if (steps[1:-1] >> 1).any() or steps[0] != 1 or steps[-1] != 1:
         raise RefutedError(ROWS, "the groups of classes are out of order, or one has no row")
-    if design.column.shape != (design.rows, design.classes_a_cycle) or (design.column < 0).any():
+    if design.column.shape != (design.rows, design.classes_a_cycle):
         raise RefutedError(ROWS, f"weights of shape {design.column.shape} for {design.rows} rows")
+    if ((design.column < 0) | (design.column >= design.form.width)).any():
+        raise RefutedError(ROWS, f"a weight outside the {design.form.width} columns of a score")
 
 
 def compare_step(design: SerialDesign) -> Comparison:

@@ -143,6 +143,7 @@ def serial_faults(design):
     yield "rows", replace(design, group=design.group + 1)
     yield "rows", replace(design, group=design.group[::-1])
     yield "rows", replace(design, column=design.column + 1)
+    yield "rows", replace(design, column=design.column + 64)
     yield "rows", replace(design, lane=design.lane + 1)
     yield "rows", replace(design, lane=np.zeros_like(design.lane))
     yield "rows", replace(design, luts=replace(luts, outputs=luts.outputs[::-1]))
