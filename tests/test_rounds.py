@@ -122,7 +122,7 @@ def test_the_second_round_meets_the_clock_that_the_first_one_missed(tmp_path):
     """Place and route, for a part whose LUT levels are said to be twice as fast as they are."""
     board = tmp_path / "hopeful.toml"
     text = (Path(boards.__file__).parent / "icebreaker.toml").read_text()
-    board.write_text(f"level_ps = {BOARD.level_ps // 2}\n{text}")
+    board.write_text(f"level_ps = {BOARD.level_ps * 3 // 7}\n{text}")
     save_model(builds.deep_model(layers=20, width=24), tmp_path / "deep.npz")
     options = Options(
         str(board), tmp_path / "out", architecture="pipelined", freq_mhz=40, verify="none"
