@@ -32,7 +32,7 @@ SEEDS = 4
 FEW_WIRES = 50  # as few as another seed or another way may well route; of 3,300 cells it was 18
 
 # The placer fills half of its tiles to the brim by default, and then inputs of LUTs are what wires
-# contend for. `PLACING` spreads cells over as much of the part as they need and a little more.
+# contend for. Spread out, they stand as densely as they need to and a little less.
 SPREAD = 0.65
 SLACK = 0.03
 DENSEST = 0.9  # nextpnr's own
