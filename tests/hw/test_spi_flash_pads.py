@@ -1,30 +1,31 @@
 # amaranth: UnusedElaboratable=no
-"""The flash reader behind iCE40's pad cells, against a flash that knows its datasheet and nothing
-of the reader: edges of its pins, its delays, its sleep."""
+"""The flash reader behind the pad cells of each family, against a flash that knows its datasheet
+and nothing of the reader: edges of its pins, its delays, its sleep."""
 
 from __future__ import annotations
 
 import os
 import re
 import subprocess
-from dataclasses import replace
+from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
 import pytest
 import yosys
-from amaranth.build import Attrs, Pins, Resource
+from amaranth.build import Pins, Resource
 from amaranth.hdl import Elaboratable, Module, Signal
 from amaranth.lib import io
 from amaranth_boards.icebreaker import ICEBreakerPlatform
+from amaranth_boards.tang_nano_9k import TangNano9kPlatform
+from amaranth_boards.ulx3s import ULX3S_85F_Platform
 
 from lgncc.hw import spi_flash
 from lgncc.hw.spi_flash import Flash, FlashReader, connect_flash
 from lgncc.sim.runner import environment, require_verilator
 
 BASE = 0x020000  # of what the flash holds here
-PORT = Flash("spi_flash_4x", BASE, 1 << 24, pulse_cycles=1)
 FIRST, SECOND = BASE + 3, BASE + 250
 PAIRS = 300  # from the first address, before the second is sought
 
@@ -77,8 +78,7 @@ module tb;
   wire cs_n, sck, io0, io1, io2, io3, strobe, finished, failed;
   wire [1:0] pair;
   pullup(io2);
-  top dut(.clk12_0__io(clk), .spi_flash_4x_0__cs__io(cs_n), .spi_flash_4x_0__clk__io(sck),
-    .spi_flash_4x_0__dq__io({io3, io2, io1, io0}), .probe_0__io({finished, pair, strobe}));
+  top dut(PINS, .probe_0__io({finished, pair, strobe}));
   w25q128jv flash(cs_n, sck, io0, io1, failed);
   always @(negedge clk) begin
     if (strobe) $display("pair %0d", pair);
@@ -90,12 +90,89 @@ endmodule
 """
 
 
-CELLS = ("SB_IO", "SB_GB_IO", "SB_DFF")
-DEFINED = """
-`timescale 1ns/1ps
+ICE40_CELLS = ("SB_IO", "SB_GB_IO", "SB_DFF")
+ICE40_DEFINED = """
 `define ICE40_DEFAULT_ASSIGNMENT_1 = 1'b1
 `define SB_DFF_INIT initial Q = 0;
 """
+# What their makers' libraries say of them, as far as it is used here.
+GOWIN_CELLS = """
+module IBUF(output O, input I); assign O = I; endmodule
+module TBUF(output O, input I, input OEN); assign O = OEN ? 1'bz : I; endmodule
+module IOBUF(output O, inout IO, input I, input OEN);
+  assign IO = OEN ? 1'bz : I;
+  assign O = IO;
+endmodule
+"""
+ECP5_CELLS = """
+module IB(output O, input I); assign O = I; endmodule
+module OBZ(output O, input I, input T); assign O = T ? 1'bz : I; endmodule
+module BB(output O, inout B, input I, input T); assign B = T ? 1'bz : I; assign O = B; endmodule
+module IFS1P3DX(input D, input SP, input SCLK, input CD, output reg Q);
+  always @(posedge SCLK) Q <= D;
+endmodule
+module OFS1P3DX(input D, input SP, input SCLK, input CD, output reg Q);
+  always @(posedge SCLK) Q <= D;
+endmodule
+module FD1S3AX #(parameter GSR = "") (input CK, input D, output reg Q = 0);
+  always @(posedge CK) Q <= D;
+endmodule
+module SGSR(input CLK, input GSR); endmodule
+module USRMCLK(input USRMCLKI, input USRMCLKTS);
+  assign tb.sck = USRMCLKI & ~USRMCLKTS;
+endmodule
+"""
+
+
+@dataclass(frozen=True)
+class Pads:
+    platform: type
+    probe: tuple[str, tuple[str, int] | None]
+    resource: str
+    pins: str
+    cells: str
+    pulse_cycles: int
+
+
+def cell(name):
+    (package,) = find_spec("pyosys").submodule_search_locations
+    text = (Path(package) / "share/ice40/cells_sim.v").read_text()
+    (module,) = re.findall(rf"^module {name} .*?^endmodule", text, re.DOTALL | re.MULTILINE)
+    # Verilator has no high impedance inside (these pins have no clock enable), and no order among
+    # what happens at once.
+    module = module.replace("CLOCK_ENABLE || CLOCK_ENABLE === 1'bz", "1'b1")
+    return module.replace("@* outclk_delayed_1 <= ", "@(OUTPUT_CLK) outclk_delayed_1 <= #0.1 ")
+
+
+PADS = {
+    "ice40": Pads(
+        ICEBreakerPlatform,
+        ("1 2 3 4", ("pmod", 0)),
+        "spi_flash_4x",
+        ".clk12_0__io(clk), .spi_flash_4x_0__cs__io(cs_n), .spi_flash_4x_0__clk__io(sck), "
+        ".spi_flash_4x_0__dq__io({io3, io2, io1, io0})",
+        ICE40_DEFINED + "\n".join(map(cell, ICE40_CELLS)),
+        pulse_cycles=1,
+    ),
+    "gowin": Pads(
+        TangNano9kPlatform,
+        ("25 26 27 28", None),
+        "spi_flash_2x",
+        ".clk27_0__io(clk), .spi_flash_2x_0__cs__io(cs_n), .spi_flash_2x_0__clk__io(sck), "
+        ".spi_flash_2x_0__dq__io({io1, io0})",
+        GOWIN_CELLS,
+        pulse_cycles=1,
+    ),
+    "ecp5": Pads(
+        ULX3S_85F_Platform,
+        ("B11 A11 A10 C10", None),
+        "spi_flash",
+        ".clk25_0__io(clk), .spi_flash_0__cs__io(cs_n), .spi_flash_0__copi__io(io0), "
+        ".spi_flash_0__cipo__io(io1), .spi_flash_0__wp__io(io2), .spi_flash_0__hold__io(io3)",
+        ECP5_CELLS,
+        pulse_cycles=2,
+    ),
+}
 
 
 class Bench(Elaboratable):
@@ -131,16 +208,6 @@ class Bench(Elaboratable):
         return m
 
 
-def cell(name):
-    (package,) = find_spec("pyosys").submodule_search_locations
-    text = (Path(package) / "share/ice40/cells_sim.v").read_text()
-    (module,) = re.findall(rf"^module {name} .*?^endmodule", text, re.DOTALL | re.MULTILINE)
-    # Verilator has no high impedance inside (these pins have no clock enable), and no order among
-    # what happens at once.
-    module = module.replace("CLOCK_ENABLE || CLOCK_ENABLE === 1'bz", "1'b1")
-    return module.replace("@* outclk_delayed_1 <= ", "@(OUTPUT_CLK) outclk_delayed_1 <= #0.1 ")
-
-
 # As of sim/run_cocotb.py; processes with delays are coroutines of C++20.
 MAKE = {
     "MAKEFLAGS": "CFG_CXXFLAGS_PCH_I=-include PYTHON3=python3 CFG_LDLIBS_THREADS=-pthread "
@@ -149,21 +216,24 @@ MAKE = {
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("pulse_cycles", [1, 2])
+@pytest.mark.parametrize("family", PADS)
 def test_at_the_pins_of_the_fpga_every_bit_is_read_where_it_was_sought(
-    pulse_cycles, tmp_path, monkeypatch
+    family, tmp_path, monkeypatch
 ):
+    pads = PADS[family]
+    pulse_cycles = pads.pulse_cycles
     monkeypatch.setattr(spi_flash, "WAKE_CYCLES", 128 * pulse_cycles)
-    platform = ICEBreakerPlatform()
-    pins = Pins("1 2 3 4", dir="o", conn=("pmod", 0))
-    platform.add_resources([Resource("probe", 0, pins, Attrs(IO_STANDARD="SB_LVCMOS"))])
-    bench = Bench(replace(PORT, pulse_cycles=pulse_cycles))
+    platform = pads.platform()
+    names, connector = pads.probe
+    platform.add_resources([Resource("probe", 0, Pins(names, dir="o", conn=connector))])
+    bench = Bench(Flash(pads.resource, BASE, 1 << 24, pulse_cycles))
     plan = platform.build(bench, name="top", do_build=False, emit_src=False, debug_verilog=False)
     (tmp_path / "top.il").write_bytes(plan.files["top.il"].encode())
     yosys.run(tmp_path, ["read_rtlil top.il", "write_verilog -noattr top.v"])
     stored = np.random.default_rng(0).integers(0, 256, 512)
     (tmp_path / "image.hex").write_text("\n".join(f"{one:02x}" for one in stored))
-    (tmp_path / "tb.v").write_text("\n".join([DEFINED, *map(cell, CELLS), FLASH]))
+    testbench = ["`timescale 1ns/1ps", pads.cells, FLASH.replace("PINS", pads.pins)]
+    (tmp_path / "tb.v").write_text("\n".join(testbench))
     verilator = require_verilator()
     command = [*verilator.argv, "--binary", "--timing", "-Wno-fatal", "-Wno-lint", "-Wno-style"]
     command += ["--top", "tb", "tb.v", "top.v", "-o", "run"]
