@@ -20,7 +20,9 @@ import cli
 import pytest
 
 ROOT = Path(__file__).parents[1]
-DOCS = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+README = ROOT / "README.md"
+PAGES = sorted((ROOT / "docs").rglob("*.md"))
+DOCS = [README, *PAGES]
 NOT_RUN = re.compile(r"<!-- not run: *(.*?) *-->")
 
 
@@ -148,14 +150,48 @@ def without_code(path):
     return re.sub(r"^```.*?^```|^    .*?$|`[^`\n]*`", "", text, flags=re.DOTALL | re.MULTILINE)
 
 
-def test_every_link_to_a_file_leads_to_one():
-    dead = [
+def links(path):
+    """(target as written, the file or folder, the anchor) of each link that stays in the tree."""
+    for target in re.findall(r"\]\(([^)\s]+)\)", without_code(path)):
+        if "://" not in target:
+            file, _, anchor = target.partition("#")
+            yield target, (path.parent / file).resolve() if file else path, anchor
+
+
+def anchors(path):
+    """Those that GitHub gives the headings of a page."""
+    text = re.sub(r"^```.*?^```", "", path.read_text(encoding="utf-8"), flags=re.DOTALL | re.M)
+    for heading in re.findall(r"^#+ +(.*)$", text, re.M):
+        yield re.sub(r"[^\w\- ]", "", heading.strip().lower()).replace(" ", "-")
+
+
+def dead_links(paths):
+    return [
         f"{path.name}: {target}"
-        for path in DOCS
-        for target in re.findall(r"\]\(([^)#\s]+)[^)\s]*\)", without_code(path))
-        if "://" not in target and not (path.parent / target).exists()
+        for path in paths
+        for target, file, anchor in links(path)
+        if not file.exists() or (anchor and anchor not in anchors(file))
     ]
-    assert dead == []
+
+
+def test_every_link_leads_to_a_file_and_a_heading_of_it():
+    assert dead_links([*DOCS, ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]) == []
+
+
+def test_every_page_is_reached_from_the_readme():
+    reached, new = set(), {README}
+    while new:
+        reached |= new
+        pages = {file for page in new for _, file, _ in links(page)}
+        folders = {page for folder in pages if folder.is_dir() for page in folder.glob("*.md")}
+        new = {page for page in pages | folders if page.suffix == ".md"} - reached
+    assert [page.name for page in PAGES if page not in reached] == []
+
+
+def test_a_dead_link_is_found(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("# One `two`\n[](#one-two) [](page.md) [](gone.md) [](page.md#gone) [](#x)\n")
+    assert dead_links([page]) == ["page.md: gone.md", "page.md: page.md#gone", "page.md: #x"]
 
 
 PAGE = """\
