@@ -192,8 +192,8 @@ def build(corner: Corner, folder: Path) -> Result:
         available=cells.available,
         fmax_mhz=clock.fmax_mhz,
         target_mhz=clock.target_mhz,
-        latency_us=report.latency_us["core"],
-        samples_per_s=[pace["core"], pace["link"]],
+        latency_us=report.latency_us.core,
+        samples_per_s=[pace.core, pace.link],
         seconds=time.perf_counter() - started,
         tried=tries[:-1],
     )
