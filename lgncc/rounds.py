@@ -9,6 +9,7 @@ from lgncc.boards import Board
 from lgncc.errors import DesignError
 from lgncc.flow.result import FlowResult
 from lgncc.lowering import Lowered, faster
+from lgncc.wording import counted
 
 ROUNDS = 4
 """The first one among them."""
@@ -41,8 +42,8 @@ class _Built:
         what = ""
         if self.lowered.stages is not None:
             stages = self.lowered.stages
-            wires = f" and {stages.relays} ranks for wires" * bool(stages.relays)
-            what = f"{stages.longest} LUT levels between registers{wires}: "
+            wires = f" and {counted(stages.relays, 'rank')} for wires" * bool(stages.relays)
+            what = f"{counted(stages.longest, 'LUT level')} between registers{wires}: "
         how = ", slow wires taken up again" * self.by_time
         return f"{what}{slow.fmax_mhz:.1f} of {slow.target_mhz:.1f} MHz{how}"
 

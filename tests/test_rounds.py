@@ -76,7 +76,7 @@ def test_where_single_levels_miss_wires_get_ranks_and_the_router_takes_slow_ones
     assert built == [(1, False), (1, True)]
     assert found.flow.met
     assert found.lowered.stages.relays > single.stages.relays == 0
-    assert found.missed == ("1 LUT levels between registers: 33.0 of 36.0 MHz",)
+    assert found.missed == ("1 LUT level between registers: 33.0 of 36.0 MHz",)
     found, _ = rounds(single, lambda levels, by_time: 33.5 if by_time else 33.0)
     assert (found.flow.met, found.lowered.stages.relays > 0) == (False, True)
     found, built = rounds(single, lambda levels, by_time: 32.0 if by_time else 33.0)

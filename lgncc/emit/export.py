@@ -30,6 +30,7 @@ from lgncc.specification import beginning_after
 from lgncc.storage import replacing, require_writable, save_model
 from lgncc.verify.mapped import check_mapped
 from lgncc.verify.rung import Rung
+from lgncc.wording import counted
 
 Format = Literal["verilog", "rtlil", "blif", "aiger", "c", "npz"]
 LUT_FORMATS = ("verilog", "rtlil", "blif")
@@ -61,12 +62,12 @@ class Exported:
 
     def _checked(self) -> str:
         if self.mapped is None:
-            amount, rung = f"{self.model.netlist.n_gates:,} gates", self.rung
+            amount, rung = counted(self.model.netlist.n_gates, "gate"), self.rung
             return f"{amount}; {rung.result}: {rung.detail}"
         luts = self.mapped.luts
         rungs = [self.rung, *([self.mapping] if self.mapping else [])]
         checks = "; ".join(f"{rung.rung} {rung.result}: {rung.detail}" for rung in rungs)
-        return f"{luts.n_gates:,} LUT{luts.k}, {luts.depth} levels; {checks}"
+        return f"{luts.n_gates:,} LUT{luts.k}, {counted(luts.depth, 'level')}; {checks}"
 
 
 def export_model(

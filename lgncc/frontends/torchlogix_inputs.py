@@ -14,6 +14,7 @@ from lgncc.frontends.torchlogix_layers import Binarization, Dense, Flatten, Laye
 from lgncc.frontends.torchlogix_state import Checkpoint, join
 from lgncc.model import Fact
 from lgncc.model import Source as Origin
+from lgncc.wording import counted
 
 SOFTPLUS_THRESHOLD = 20.0
 """torch.nn.functional.softplus is the identity above it."""
@@ -59,7 +60,7 @@ def encoder(
         threshold=arranged.reshape(-1),
     )
     each = spread.shape[-1]
-    size = f"{n_bits} features, {each} threshold{'s' * (each != 1)} each"
+    size = f"{counted(n_bits, 'feature')}, {counted(each, 'threshold')} each"
     checkpoint.facts += [
         Fact("encoder", f"thermometer x > t, {size}", "from checkpoint"),
         Fact("input format", given.input_format, "given"),

@@ -19,6 +19,7 @@ from lgncc.host.client import Progress
 from lgncc.host.frames import BITS_A_BYTE
 from lgncc.host.line import Line
 from lgncc.storage import replacing, require_writable
+from lgncc.wording import counted
 
 FORMATS = (".npz", ".csv")
 
@@ -41,10 +42,11 @@ class RunReport:
     accuracy: float | None
 
     def lines(self) -> list[str]:
-        retried = f"; {self.retries:,} requests sent again" if self.retries else ""
-        what, amount = "samples", f"{self.samples:,} samples"
+        retried = f"; {counted(self.retries, 'request')} sent again" if self.retries else ""
+        what, amount = "samples", counted(self.samples, "sample")
         if self.sequences is not None:
-            what, amount = "steps", f"{self.sequences:,} sequences, {self.samples:,} steps"
+            what, steps = "steps", counted(self.samples, "step")
+            amount = f"{counted(self.sequences, 'sequence')}, {steps}"
         lines = [
             f"{amount} through {self.port}: every answer is the golden model's",
             f"{self.seconds:.1f} s, {self.samples_per_s:,.0f} {what}/s; the line carries "

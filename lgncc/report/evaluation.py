@@ -14,6 +14,7 @@ from lgncc.golden import Predictions
 from lgncc.model import LogicModel
 from lgncc.report.build_report import AccuracySection
 from lgncc.storage import replacing
+from lgncc.wording import counted
 
 SHOWN = 20
 
@@ -31,10 +32,10 @@ class Evaluation:
         if answers is None:
             rows = self.predictions.bits.reshape(-1, self.predictions.bits.shape[-1])[:SHOWN]
             shown = ["".join("01"[bit] for bit in row) for row in rows.astype(int)]
-            return [f"{self.samples:,} samples; first bits, output 0 first:", *shown]
+            return [f"{counted(self.samples, 'sample')}; first bits, output 0 first:", *shown]
         first = " ".join(map(str, answers.reshape(-1)[:SHOWN]))
         more = " ..." if answers.size > SHOWN else ""
-        lines = [f"{self.samples:,} samples; classes {first}{more}"]
+        lines = [f"{counted(self.samples, 'sample')}; classes {first}{more}"]
         if self.accuracy is not None:
             lines.append(f"accuracy {self.accuracy:.2%}")
         return lines

@@ -9,6 +9,7 @@ import numpy as np
 
 from lgncc.gates import GATES
 from lgncc.model import Fact, LogicModel
+from lgncc.wording import counted
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,9 @@ class Inspection:
             f"{self.path}: {self.frontend}",
             f"  sha256    {self.sha256}",
             f"  encoder   {self.encoder}",
-            f"  network   {self.inputs:,} inputs, {self.gates:,} gates, {self.levels} levels, "
-            f"{self.outputs:,} outputs, {self.state_bits:,} state bits",
+            f"  network   {counted(self.inputs, 'input')}, {counted(self.gates, 'gate')}, "
+            f"{counted(self.levels, 'level')}, {counted(self.outputs, 'output')}, "
+            f"{counted(self.state_bits, 'state bit')}",
             f"  gates     {counts or 'none'}",
             f"  readout   {self.readout}",
             "  facts",
@@ -55,7 +57,8 @@ def inspect_model(model: LogicModel) -> Inspection:
         says = "bits"
     else:
         says = (
-            f"{readout.kind} of {readout.n_classes} classes, {len(readout.output):,} terms, "
+            f"{readout.kind} of {counted(readout.n_classes, 'class', 'classes')}, "
+            f"{counted(len(readout.output), 'term')}, "
             f"integer scores {readout.score_range[0]} to {readout.score_range[1]}, "
             f"tau {readout.tau:g}, beta {readout.beta:g}"
         )
@@ -65,10 +68,10 @@ def inspect_model(model: LogicModel) -> Inspection:
         sha256=model.provenance.sha256,
         facts=model.provenance.facts,
         encoder=(
-            f"none, {encoder.n_features:,} bits"
+            f"none, {counted(encoder.n_features, 'bit')}"
             if encoder.is_identity
-            else f"thermometer, {encoder.n_features:,} features ({', '.join(formats)}) "
-            f"to {encoder.n_bits:,} bits"
+            else f"thermometer, {counted(encoder.n_features, 'feature')} ({', '.join(formats)}) "
+            f"to {counted(encoder.n_bits, 'bit')}"
         ),
         inputs=netlist.n_inputs,
         gates=netlist.n_gates,

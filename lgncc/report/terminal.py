@@ -12,6 +12,7 @@ from rich.text import Text
 
 from lgncc.report.build_report import LossySection
 from lgncc.report.search import SearchSection
+from lgncc.wording import counted
 
 BAR_WIDTH = 24
 RESULT_STYLE = {"proved": "green", "tested": "green", "refuted": "bold red", "skipped": "yellow"}
@@ -47,8 +48,9 @@ def _summary(report: Mapping[str, Any]) -> Table:
         ("board", f"{report['board']['name']} ({report['board']['part']})"),
         (
             "network",
-            f"{netlist['gates_in']:,} gates read, {netlist['gates_out']:,} after passes, "
-            f"{netlist['levels']} levels; {netlist['luts']:,} LUTs in the whole design",
+            f"{counted(netlist['gates_in'], 'gate')} read, {netlist['gates_out']:,} after passes, "
+            f"{counted(netlist['levels'], 'level')}; "
+            f"{counted(netlist['luts'], 'LUT')} in the whole design",
         ),
         *_lossy(report),
         ("architecture", f"{arch['name']}: {arch['reason']}"),
@@ -68,7 +70,7 @@ def _summary(report: Mapping[str, Any]) -> Table:
     rows += [
         (
             "latency",
-            f"core {latency['core']:.2f} µs ({arch['latency_cycles']} cycles), "
+            f"core {latency['core']:.2f} µs ({counted(arch['latency_cycles'], 'cycle')}), "
             f"link {latency['link']:,.0f} µs",
         ),
         (
@@ -81,7 +83,8 @@ def _summary(report: Mapping[str, Any]) -> Table:
         rows.append(
             (
                 "accuracy",
-                f"{accuracy['golden']:.2%} of {accuracy['samples']:,} samples ({accuracy['data']})",
+                f"{accuracy['golden']:.2%} of {counted(accuracy['samples'], 'sample')} "
+                f"({accuracy['data']})",
             )
         )
     return _grid(*rows)

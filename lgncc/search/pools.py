@@ -15,6 +15,7 @@ from lgncc.errors import EnvironmentLacksError
 from lgncc.mapping import MappingOptions
 from lgncc.search.candidate import Evaluation, Task, evaluate
 from lgncc.search.identity import code_identity
+from lgncc.wording import counted
 
 CONNECT_S = 5.0
 GIVE_UP_S = 5.0
@@ -38,7 +39,7 @@ class Processes:
 
     def __init__(self, task: Task, workers: int | None = None) -> None:
         workers = workers or len(os.sched_getaffinity(0))
-        self.name = f"{workers} process{'es' * (workers > 1)}"
+        self.name = counted(workers, "process", "processes")
         self._others = set(multiprocessing.active_children())
         # Not by fork: threads of this process may hold locks that nobody would release there.
         self._executor = ProcessPoolExecutor(

@@ -14,6 +14,7 @@ from lgncc.mapping.design import Compression
 from lgncc.verify.block_lists import Blocks, equal_rows, localise, shape_rows
 from lgncc.verify.large_blocks import compare_sums
 from lgncc.verify.lemma import RefutedError
+from lgncc.wording import counted
 
 LEMMA = "blocks"
 MAX_VARIABLES = 18  # of a block whose rows are all tried; ABC is slower than that
@@ -35,7 +36,10 @@ def check_blocks(compression: Compression, width: int) -> str:
         else:
             tried += len(chosen)
             _try_all(blocks, chosen, compression)
-    detail = f"{len(blocks.base):,} blocks, {tried:,} shapes by all values of their variables"
+    detail = (
+        f"{counted(len(blocks.base), 'block')}, {counted(tried, 'shape')} by all values of their "
+        "variables"
+    )
     if large:
         comparison = compare_sums(blocks, large)
         comparison.try_random()

@@ -14,6 +14,7 @@ import numpy.typing as npt
 from lgncc.arrays import Bits, Ids, Integers
 from lgncc.mapping.design import Compression, MappedDesign, NormalForm, Ragged
 from lgncc.verify.lemma import RefutedError
+from lgncc.wording import counted
 
 FORMED, CONSUMED = "well formed", "consumption"
 MAX_COLUMNS = 62  # words are added up in int64
@@ -48,7 +49,7 @@ def check_formed(design: MappedDesign) -> str:
     if different.any():
         gate = luts.first_gate + int(np.argmax(different))
         raise RefutedError(FORMED, f"gate n{gate} of `extended` is not that of `luts`")
-    return f"{detail}, {extended.n_gates - n:,} ghosts"
+    return f"{detail}, {counted(extended.n_gates - n, 'ghost')}"
 
 
 def _check_form(form: NormalForm, n_nodes: int, classes: int) -> None:

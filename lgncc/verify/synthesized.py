@@ -19,6 +19,7 @@ from lgncc.verify.lemma import Proof, RefutedError, prove
 from lgncc.verify.pipeline import CONSTANT, Cells, Cone, Ports, read_pipeline
 from lgncc.verify.pipeline import LEMMA as STRUCTURE
 from lgncc.verify.rung import Rung
+from lgncc.wording import counted
 
 RUNG = "synthesis"
 FUNCTION = "function"
@@ -81,7 +82,8 @@ def prove_pipeline(
                 f"{name(root)} is behind {cone.ranks[root]} ranks of registers; "
                 f"{taken[root]} were planned",
             )
-        return f"{cone.luts:,} LUTs, {cone.registers:,} registers in {ranks} ranks, one clock"
+        registers = f"{counted(cone.registers, 'register')} in {counted(ranks, 'rank')}"
+        return f"{counted(cone.luts, 'LUT')}, {registers}, one clock"
 
     read_back = prove(STRUCTURE, structure)
     comparison = Comparison(
