@@ -5,11 +5,13 @@ from __future__ import annotations
 
 from typing import Any
 
-from amaranth.hdl import Module, unsigned
-from amaranth.lib.memory import Memory
+from amaranth.hdl import Module
 from amaranth.lib.wiring import Component, In, Out
 
+from lgncc.hw.rom import Rom
 from lgncc.mapping.program import OP_BITS, TABLE_BITS, Program
+
+PROGRAM_MODULE = "lgncc_program"
 
 
 class BlockProgram(Component):
@@ -38,13 +40,8 @@ class BlockProgram(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(self.program.width),
-            depth=max(len(self.program), 2),
-            init=self.program.words.tolist(),
-        )
-        port = memory.read_port()
-        m.d.comb += [port.addr.eq(self.address), self.word.eq(port.data)]
+        m.submodules.rom = rom = Rom(PROGRAM_MODULE, self.program.octets, self.program.width)
+        m.d.comb += [rom.address.eq(self.address), self.word.eq(rom.data)]
         return m
 
 

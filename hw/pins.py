@@ -8,12 +8,25 @@ from typing import Any
 from amaranth.hdl import Cat, Module, Signal
 
 
-class PinPorts:
-    """Stands where the platform does. `flash`: the pins of an SPI flash, ports of the design:
+class TextPlatform:
+    """Stands where the platform does, for Verilog. files: text of modules by file name, which the
+    design instantiates."""
+
+    def __init__(self) -> None:
+        self.files: dict[str, str] = {}
+
+    def add_file(self, name: str, text: str) -> None:
+        """As of Amaranth's platforms."""
+        self.files[name] = text
+
+
+class PinPorts(TextPlatform):
+    """`flash`: the pins of an SPI flash, ports of the design:
     inputs of the flash flash_cs_n, flash_clk, flash_o (its first data pin, while flash_oe is 1),
     and flash_i (2), the levels of its data pins, the first one lowest."""
 
     def __init__(self) -> None:
+        super().__init__()
         self.cs_n = Signal(name="flash_cs_n", init=1)
         self.clk = Signal(name="flash_clk")
         self.o = Signal(name="flash_o")
@@ -35,4 +48,4 @@ class PinPorts:
 
 def has_pads(platform: object) -> bool:
     """Whether the design is for an FPGA: then it has its pads, and cells of its family."""
-    return platform is not None and not isinstance(platform, PinPorts)
+    return platform is not None and not isinstance(platform, TextPlatform)

@@ -12,6 +12,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 from amaranth.hdl import (
     Cat,
     ClockDomain,
@@ -21,13 +22,12 @@ from amaranth.hdl import (
     Module,
     Mux,
     Signal,
-    unsigned,
 )
 from amaranth.lib import io
-from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
-from lgncc.hw.pins import PinPorts
+from lgncc.hw.pins import PinPorts, has_pads
+from lgncc.hw.rom import Rom
 
 WAKE_UP = 0xAB  # release from deep power-down, where an FPGA's own loader may leave the flash
 READ_DUAL = 0x3B  # two bits a clock pulse; needs no setting of the flash, as four would
@@ -155,7 +155,7 @@ def connect_flash(
 ) -> None:
     """The reader to the board's flash, or to ports in place of its pins; without a platform, to a
     simulated one that holds `image` from byte `offset` on."""
-    if platform is None:
+    if not has_pads(platform) and not isinstance(platform, PinPorts):
         m.submodules.flash = simulated = SimulatedFlash(image, flash)
         m.d.comb += [
             simulated.cs.eq(reader.cs),
@@ -218,6 +218,7 @@ def _clock_level(m: Module, reader: FlashReader) -> Any:
 
 
 ROW_BITS = 512
+FLASH_MODULE = "lgncc_flash"
 
 
 class SimulatedFlash(Component):
@@ -234,16 +235,11 @@ class SimulatedFlash(Component):
 
     def elaborate(self, platform: object) -> Module:
         m = Module()
-        step = ROW_BITS // 8
         # Long rows keep the Verilog short.
-        rows = [
-            int.from_bytes(self.image[at : at + step].ljust(step, b"\xff"), "little")
-            for at in range(0, len(self.image), step)
-        ]
-        m.submodules.memory = memory = Memory(
-            shape=unsigned(ROW_BITS), depth=max(len(rows), 2), init=rows
-        )
-        row = memory.read_port()
+        step = ROW_BITS // 8
+        filled = self.image.ljust(-(-len(self.image) // step) * step, b"\xff")
+        rows = np.frombuffer(filled, np.uint8).reshape(-1, step)
+        m.submodules.rom = row = Rom(FLASH_MODULE, rows, ROW_BITS)
         cs, clk, copi = Signal(), Signal(), Signal()  # the pins
         m.d.sync += [cs.eq(self.cs), clk.eq(self.clk), copi.eq(self.copi)]
         ends = Signal()  # with this cycle, a pulse
@@ -272,6 +268,6 @@ class SimulatedFlash(Component):
         # The highest pair of a byte comes first, and of a pair the higher bit on the second pin.
         in_row = (ROW_BITS // 2).bit_length() - 1
         pair = Cat(~position[:2], position[2:in_row])
-        m.d.comb += row.addr.eq(following[in_row:])
+        m.d.comb += row.address.eq(following[in_row:])
         m.d.sync += self.dq.eq(Mux(reading, row.data.word_select(pair, 2), 0b11))
         return m

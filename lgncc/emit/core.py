@@ -16,7 +16,7 @@ from lgncc.hw.core import Core
 from lgncc.hw.encoded_core import EncodedCore
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.mapped_core import LUTS_MODULE, MappedCore
-from lgncc.hw.pins import PinPorts
+from lgncc.hw.pins import PinPorts, TextPlatform
 from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
 from lgncc.hw.streaming_core import StreamingCore
@@ -32,22 +32,24 @@ def core_verilog(core: AnyCore, name: str = "lgncc_core") -> str:
 
 
 def component_verilog(component: Component, name: str, pins: PinPorts | None = None) -> str:
-    """Amaranth's Verilog of a component, less the wires of no bits that it declares. pins: of an
-    SPI flash, which become ports.
+    """Amaranth's Verilog of a component, less the wires of no bits that it declares, and the text
+    of its read-only memories. pins: of an SPI flash, which become ports.
 
     Amaranth writes them as `wire [-1:0]`, which Verilog takes for two bits; nothing reads
     them.
     """
     from amaranth.back import verilog
 
+    platform = pins or TextPlatform()
     ports: list[Signal] | None = None
     if pins is not None:
         own = [value for _, _, value in component.signature.flatten(component)]
         ports = [*own, *pins.flash]
     text: str = verilog.convert(
-        component, name, pins, ports=ports, emit_src=False, strip_internal_attrs=True
+        component, name, platform, ports=ports, emit_src=False, strip_internal_attrs=True
     )
-    return re.sub(r"^ *wire \[-1:0\] .*\n", "", text, flags=re.MULTILINE)
+    text = re.sub(r"^ *wire \[-1:0\] .*\n", "", text, flags=re.MULTILINE)
+    return text + "".join(platform.files.values())
 
 
 def core_rtlil(core: AnyCore, name: str = "lgncc_core") -> str:

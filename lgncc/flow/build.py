@@ -23,6 +23,7 @@ from lgncc.flow.workspace import Notice, StepResult, Workspace
 SYNTHESIS_TIMEOUT_S = 1800.0
 PACKING_TIMEOUT_S = 120.0
 CELLS = ".cells.v"
+CONTENTS = ".hex"
 
 
 def build(
@@ -112,11 +113,12 @@ def synthesis_script(board: Board, hdl: Iterable[str], parts: Iterable[str]) -> 
     """
     read = {".v": "read_verilog", ".sv": "read_verilog -sv", ".il": "read_rtlil"}
     cells = [name for name in hdl if name.endswith(CELLS)]
+    contents = [name for name in hdl if name.endswith(CONTENTS)]  # what modules of `hdl` read
     # Amaranth appends $<n> to a module's name where a signal has the same name.
     modules = [f"{TOP}.{part}{suffix}" for part in sorted(parts) for suffix in ("", "$*")]
     lines = [
         "read_rtlil top.il",
-        *(f"{read[Path(name).suffix]} {name}" for name in hdl if name not in cells),
+        *(f"{read[Path(name).suffix]} {name}" for name in hdl if name not in (*cells, *contents)),
         *(f"read_verilog -lib {name}" for name in cells),
         *(f"setattr -mod -set keep_hierarchy 1 {module}" for module in modules),
         # One mapping round and &mfs. Measured against yosys's own script on iCE40: 4,569 for 4,588

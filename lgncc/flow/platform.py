@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 TOP = "top"
 SHELL = "shell"  # cell names of the component begin with "shell."
-_HDL = (".v", ".sv", ".il")
+_HDL = (".v", ".sv", ".il", ".hex")
 _CLOCK_LINE = re.compile(r"^ *(set_frequency|FREQUENCY) .*\n", re.MULTILINE)
 
 
@@ -31,7 +31,8 @@ _CLOCK_LINE = re.compile(r"^ *(set_frequency|FREQUENCY) .*\n", re.MULTILINE)
 class PlatformDesign:
     """A whole board design as text.
 
-    `hdl` holds, by file name, the modules that `rtlil` instantiates but does not define;
+    `hdl` holds, by file name, the modules that `rtlil` instantiates but does not define, and the
+    contents of their memories;
     `constraints` is the family's pin file (.pcf for iCE40), without the clock; `clock_hz` is the
     clock of the domain `sync`.
     """

@@ -9,7 +9,6 @@ from __future__ import annotations
 from zlib import crc32
 
 import numpy as np
-import numpy.typing as npt
 
 from lgncc.mapping.program import Program
 
@@ -26,12 +25,12 @@ def in_order_of_spi(octets: bytes) -> bytes:
 
 def word_octets(program: Program, octets_a_word: int) -> bytes:
     """The instructions, each in so many bytes, the lowest first."""
-    return _octets(program)[:, :octets_a_word].tobytes()
+    return program.octets[:, :octets_a_word].tobytes()
 
 
 def key_of(program: Program) -> int:
     """What the chunks of this program are told by from those of others."""
-    return crc32(_octets(program).tobytes())
+    return crc32(program.octets.tobytes())
 
 
 def word_pairs(program: Program) -> int:
@@ -49,7 +48,7 @@ def chunk_bytes(program: Program) -> int:
 
 def chunked(program: Program) -> bytes:
     """The chunks one after the other, the last filled up with NOPs, lowest bits first."""
-    octets, key = _octets(program), key_of(program)
+    octets, key = program.octets, key_of(program)
     bits = np.zeros((n_chunks(program) * CHUNK_WORDS, 2 * word_pairs(program)), np.uint8)
     wide = np.unpackbits(octets, axis=1, bitorder="little")
     bits[: len(program), : program.width] = wide[:, : program.width]
@@ -60,8 +59,3 @@ def chunked(program: Program) -> bytes:
         left = crc32(data, key ^ number ^ ONES) ^ ONES
         parts.append(data + left.to_bytes(CRC_BYTES, "little"))
     return b"".join(parts)
-
-
-def _octets(program: Program) -> npt.NDArray[np.uint8]:
-    """uint8 (n, 8)."""
-    return program.words.astype("<u8").view(np.uint8).reshape(-1, 8)

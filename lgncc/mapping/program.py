@@ -97,3 +97,8 @@ class Program:
         at = [np.uint64(bits) for bits in shift.tolist()]
         packed: Words = op | table << at[0] | dst << at[1] | (a | immediate) << at[2] | b << at[3]
         return packed
+
+    @property
+    def octets(self) -> npt.NDArray[np.uint8]:
+        """uint8 (n, 8): the words, the lowest octet first."""
+        return self.words.astype("<u8").view(np.uint8).reshape(-1, 8)
