@@ -64,7 +64,7 @@ def with_facts(command: Callable[..., None]) -> Callable[..., None]:
     own = [p for name, p in signature.parameters.items() if name != "given"]
     keyword_only = [p.replace(kind=inspect.Parameter.KEYWORD_ONLY) for p in own]
     parameters = [*keyword_only, *options]
-    wrapper.__signature__ = signature.replace(parameters=parameters)  # type: ignore[attr-defined]
+    vars(wrapper)["__signature__"] = signature.replace(parameters=parameters)
     wrapper.__annotations__ = {p.name: p.annotation for p in parameters}
     return wrapper
 

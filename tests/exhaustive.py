@@ -24,11 +24,6 @@ def answers(netlist):
     return [roots_of(netlist, bits[:n], bits[n:]) for bits in samples(n + netlist.n_state)]
 
 
-def answers_on(netlist, chosen):
-    """The outputs on some samples of a stateless netlist."""
-    return [roots_of(netlist, bits) for bits in chosen]
-
-
 def ports(netlist):
     """All that a pass must leave alone besides the functions."""
     return (

@@ -46,22 +46,22 @@ class AigerFile:
         if not header:
             raise InputError(f"{path}:1: no AIGER header; it is `aag M I L O A` or `aig M I L O A`")
         binary = header[1] == b"aig"
-        n_variables, i, l, o, a, *extra = map(int, header[2].split())  # noqa: E741 - the format's names
-        _check_header(path, binary, (n_variables, i, l, a), extra)
+        n_variables, n_inputs, n_latches, n_outputs, n_ands, *extra = map(int, header[2].split())
+        _check_header(path, binary, (n_variables, n_inputs, n_latches, n_ands), extra)
         lines = _Lines(data if binary or data.endswith(b"\n") else data + b"\n", header.end(), path)
         if binary:
-            inputs = 2 * np.arange(1, i + 1)
-            table = lines.latches(l, columns=1)
-            latches = 2 * np.arange(i + 1, i + l + 1)
+            inputs = 2 * np.arange(1, n_inputs + 1)
+            table = lines.latches(n_latches, columns=1)
+            latches = 2 * np.arange(n_inputs + 1, n_inputs + n_latches + 1)
             next_states, resets = table.T
         else:
-            inputs = lines.numbers(i, 1, "an input").reshape(-1)
-            latches, next_states, resets = lines.latches(l, columns=2).T
-        outputs = lines.numbers(o, 1, "an output").reshape(-1)
+            inputs = lines.numbers(n_inputs, 1, "an input").reshape(-1)
+            latches, next_states, resets = lines.latches(n_latches, columns=2).T
+        outputs = lines.numbers(n_outputs, 1, "an output").reshape(-1)
         if binary:
-            ands, fanins = lines.deltas(i + l + 1, a)
+            ands, fanins = lines.deltas(n_inputs + n_latches + 1, n_ands)
         else:
-            table = lines.numbers(a, 3, "an AND")
+            table = lines.numbers(n_ands, 3, "an AND")
             ands, fanins = table[:, 0], table[:, 1:]
 
         defined = np.concatenate([inputs, latches, ands])
@@ -76,7 +76,7 @@ class AigerFile:
             raise InputError(
                 f"{path}: literal {used.max()}, but the header says {n_variables} variables"
             )
-        names = lines.symbols({"i": i, "l": l, "o": o})
+        names = lines.symbols({"i": n_inputs, "l": n_latches, "o": n_outputs})
         _check_resets(path, latches, resets, names["l"])
         return cls(
             inputs=inputs,

@@ -7,6 +7,7 @@ import json
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -123,11 +124,11 @@ def accuracy(answers: Answers, data: Dataset) -> float | None:
 def save(answers: Answers, path: Path) -> None:
     """NPZ as `lgncc eval --out` writes it, or CSV with a header and a row a sample or step."""
     require_format(path)
-    arrays = answers.arrays()
+    arrays: dict[str, Any] = answers.arrays()
     with replacing(path) as temporary:
         if path.suffix == ".npz":
             with temporary.open("wb") as file:
-                np.savez_compressed(file, **arrays)  # type: ignore[arg-type]  # numpy's stubs
+                np.savez_compressed(file, **arrays)
             return
         # An answer's place: its sample, and of sequences the step.
         places = np.indices(answers.values.shape[:-1]).reshape(answers.values.ndim - 1, -1)

@@ -63,18 +63,17 @@ class Processes:
             process.kill()  # nothing to a process that is gone
 
 
-_task: Task | None = None  # of a worker process, where nothing else could hold it
+_tasks: list[Task] = []  # the one of a worker process, where nothing else could hold it
 
 
 def _remember(task: Task) -> None:
-    global _task  # noqa: PLW0603 - how an initializer leaves something to its process
-    _task = task
+    _tasks.append(task)
 
 
 def _evaluate_remembered(options: MappingOptions) -> Evaluation:
-    assert _task is not None, "the initializer ran"
+    (task,) = _tasks
     try:
-        return evaluate(_task, options)
+        return evaluate(task, options)
     except SystemExit:  # of a SIGTERM, once ABC is stopped; the executor would swallow it
         os._exit(1)
 
