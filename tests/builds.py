@@ -11,10 +11,12 @@ import shutil
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from lgncc.boards import load_board
 from lgncc.emit.board import emit_board
 from lgncc.encoder import Encoder
+from lgncc.errors import DesignError
 from lgncc.model import LogicModel, Provenance, Readout
 from lgncc.netlist import Netlist
 from lgncc.storage import save_model
@@ -102,3 +104,10 @@ def with_gate(model, gate, **change):
     for name, value in change.items():
         arrays[name][gate] = value
     return replace(model, netlist=replace(model.netlist, **arrays))
+
+
+def refutation(check, folder):
+    """What a rung of lgncc.verify.rtl says of a build that it refutes; the log's line left out."""
+    with pytest.raises(DesignError) as caught:
+        check(folder, None, lambda _: None)
+    return str(caught.value).partition("\n")[0]

@@ -11,7 +11,7 @@ import pytest
 
 from lgncc.boards import load_board
 from lgncc.emit.board import emit_core
-from lgncc.errors import DesignError, InputError
+from lgncc.errors import InputError
 from lgncc.hw import spi_flash
 from lgncc.hw.flash import FlashProgram
 from lgncc.hw.folded import FoldedCore
@@ -51,12 +51,6 @@ def mutant(streamed, tmp_path):
     return shutil.copytree(streamed, tmp_path / "mutant")
 
 
-def refutation(folder):
-    with pytest.raises(DesignError) as caught:
-        check_board(folder, None, lambda _: None)
-    return str(caught.value).partition("\n")[0]
-
-
 def test_a_streamed_program_is_read_bit_by_bit(streamed):
     rung = check_board(streamed, None, lambda _: None)
     assert rung.result == "tested"
@@ -75,7 +69,7 @@ def test_a_flipped_bit_in_the_flash_leaves_the_board_without_an_answer(mutant):
     image = bytearray(path.read_bytes())
     image[7] ^= 0x10
     path.write_bytes(image)
-    assert "random vector 0: expected RESULT" in (said := refutation(mutant))
+    assert "random vector 0: expected RESULT" in (said := builds.refutation(check_board, mutant))
     assert said.endswith("got no answer")
 
 
@@ -95,13 +89,13 @@ def test_another_program_with_a_right_crc_is_refuted_by_an_answer(mutant):
     crc = crc32(data, flash_image.key_of(PROGRAM) ^ chunk ^ ones) ^ ones
     chunks[chunk * step : (chunk + 1) * step] = data + crc.to_bytes(4, "little")
     path.write_bytes(flash_image.in_order_of_spi(bytes(chunks)))
-    assert "expected class" in refutation(mutant)
+    assert "expected class" in builds.refutation(check_board, mutant)
 
 
 def test_a_reader_that_does_not_wait_for_the_flash_is_refuted(mutant, monkeypatch):
     monkeypatch.setattr(spi_flash, "WAKE_CYCLES", 16)
     builds.write_build(mutant, MODEL, design=emitted(FlashProgram, 1))
-    said = refutation(mutant)
+    said = builds.refutation(check_board, mutant)
     assert said == "board rtl: refuted: identity: the flash was read before it was awake"
 
 
