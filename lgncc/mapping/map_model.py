@@ -11,6 +11,7 @@ import numpy.typing as npt
 
 from lgncc.arrays import Ids
 from lgncc.builder import NetlistBuilder, to_two_input
+from lgncc.garbage import uncollected
 from lgncc.gates import NOT_A
 from lgncc.mapping.abc import AREA, map_luts
 from lgncc.mapping.answer import FIRST_REAL, Argmax, as_node, map_argmax
@@ -37,6 +38,7 @@ def map_model(
     return map_and_pin(model, k, options or MappingOptions())[0]
 
 
+@uncollected()
 def map_and_pin(
     model: LogicModel, k: Literal[4, 6], options: MappingOptions
 ) -> tuple[MappedDesign, MappingOptions]:
