@@ -1,4 +1,4 @@
-"""What several readers need: truth tables from other conventions, encoders, readouts.
+"""What several readers need: layer lists, truth tables of other conventions, encoders, readouts.
 
 Each converts from one stated convention to ours, so that a reader says only which one
 its family uses.
@@ -7,7 +7,9 @@ its family uses.
 from __future__ import annotations
 
 import re
-from typing import Literal
+import tomllib
+from pathlib import Path
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +19,16 @@ from lgncc.encoder import MAX_FEATURE_BITS, Encoder
 from lgncc.errors import InputError
 from lgncc.frontends.source import GivenFacts, Source
 from lgncc.model import Fact, Readout
+
+
+def read_toml(path: Path) -> dict[str, Any]:
+    """The content of a layer list. Raises InputError where it is no TOML file."""
+    try:
+        return tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InputError(f"{path}: not a TOML file: {error}") from error
 
 
 def tables_from_rows(rows: Bits, *, first_fanin: Literal["lsb", "msb"]) -> Tables:

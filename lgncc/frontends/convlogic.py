@@ -46,12 +46,9 @@ TEMPLATE = '[[layer]]\n  kind = "conv"\n  kernel = 3\n  padding = 1\n  stride = 
 
 
 def recognize(source: Source) -> str | None:
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return "no torch file, or more than tensors in it"
-    if state is None:
-        return "no state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return state
     layers = numbered(state.keys, "weights")
     if not layers or not any(f"{layer}selection" in state.keys for layer in layers):
         return "no layer with weights and a selection"

@@ -6,7 +6,6 @@ except between a bare convolution of four gates and the trees that join them.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +15,7 @@ import numpy as np
 from lgncc.arrays import Ids, Integers
 from lgncc.builder import NetlistBuilder
 from lgncc.errors import InputError
-from lgncc.frontends.common import tables_from_difflogic
+from lgncc.frontends.common import read_toml, tables_from_difflogic
 from lgncc.frontends.image import MAX_LENGTH, MAX_SIGNALS, append_gates, or_pool, windows
 from lgncc.frontends.source import Source
 from lgncc.frontends.state_dict import StateDict
@@ -39,12 +38,7 @@ class Layer:
 
 def from_toml(path: Path) -> list[Layer]:
     """Raises InputError, naming the layer, where the file is malformed."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    content = read_toml(path)
     tables = content.get("layer")
     if content.keys() != {"layer"} or not isinstance(tables, list):
         raise InputError(f"{path}: a layer list is [[layer]] tables and nothing else")

@@ -51,12 +51,9 @@ _SUM_ATTRIBUTES = frozenset({"k", "tau", "device"})
 def recognize(source: Source) -> str | None:
     if LOGIC_LAYER in names_in(source):
         return None
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return f"neither a state dict nor a module with {LOGIC_LAYER}"
-    if state is None:
-        return "no state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return f"{state}, and no module with {LOGIC_LAYER}"
     layers = numbered(state.keys, "weights")
     if layers is None or not all(state.shape(f"{layer}weights")[1:] == (16,) for layer in layers):
         return "no layers with weights (out, 16)"

@@ -49,12 +49,9 @@ DUMMY = "_LUTLayer__dummy_mapping"  # (out, n) counted up: of no meaning
 
 
 def recognize(source: Source) -> str | None:
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return "no torch file, or more than tensors in it"
-    if state is None:
-        return "no state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return state
     layers = numbered(state.keys, "luts")
     if layers is None:
         return "no layers with luts"

@@ -35,11 +35,8 @@ _GROUP_SUM = {"weights", "bias", "flip_mask"}
 
 
 def recognize(source: Source) -> str | None:
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return "no torch file of plain tensors"
-    return "no state dict" if state is None else _other_than_iwp(state)
+    state = StateDict.of_or_why(source)
+    return state if isinstance(state, str) else _other_than_iwp(state)
 
 
 def _other_than_iwp(state: StateDict) -> str | None:

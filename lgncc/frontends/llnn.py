@@ -36,12 +36,9 @@ ENTRIES = Fact("entries", "softmax(w, w_comp) rounded, first input highest", "fr
 def recognize(source: Source) -> str | None:
     if LUT_LAYER in names_in(source):
         return None
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return f"neither a state dict nor a module with {LUT_LAYER}"
-    if state is None:
-        return "no state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return f"{state}, and no module with {LUT_LAYER}"
     layers = numbered(state.keys, "w") or []
     if layers and set(state.keys) == {f"{name}{w}" for name in layers for w in ("w", "w_comp")}:
         return None

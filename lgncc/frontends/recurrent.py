@@ -51,12 +51,9 @@ class NodeAlgebra:
 
 
 def recognize(source: Source) -> str | None:
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return "no torch file, or more than tensors in it"
-    if state is None:
-        return "no state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return state
     if any(KEY.fullmatch(key) for key in state.keys):
         return None
     return "no cell.<stack>.net.<i>.weights"

@@ -48,6 +48,14 @@ class StateDict:
             content = content[wrapped[0]]
         return None
 
+    @classmethod
+    def of_or_why(cls, source: Source) -> StateDict | str:
+        """What a recognizer looks at: the state dict, or why there is none."""
+        try:
+            return cls.of(source) or "no state dict"
+        except InputError:
+            return "no torch file, or more than tensors in it"
+
     @property
     def keys(self) -> tuple[str, ...]:
         """Names in the file's order."""

@@ -45,12 +45,9 @@ _WEIGHT = re.compile(r"(?:.+\.)?weight")
 def recognize(source: Source) -> str | None:
     if is_pickled_module(source):
         return None
-    try:
-        state = StateDict.of(source)
-    except InputError:
-        return "not a file of torch tensors"
-    if state is None:
-        return "not a state dict"
+    state = StateDict.of_or_why(source)
+    if isinstance(state, str):
+        return state
     if any(_OWN_KEY.fullmatch(key) for key in state.keys):
         return None
     # Files before 0.2.1: gate weights alone. `read` says what they lack.

@@ -7,13 +7,13 @@ torchlogix's constructors; only those are asked for that the file lacks.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeAlias, get_args
 
 from lgncc.errors import InputError
+from lgncc.frontends.common import read_toml
 from lgncc.model import Source as Origin
 
 Parametrization = Literal["raw", "light", "warp"]
@@ -103,12 +103,7 @@ class LayerList:
 
 def from_toml(path: Path) -> LayerList:
     """Raises InputError, naming the layer, where the file is malformed."""
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from error
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InputError(f"{path}: not a TOML file: {error}") from error
+    content = read_toml(path)
     top = _Table(str(path), content)
     listed = top.take("layer", lambda value: value if isinstance(value, list) else None, "tables")
     shape = top.optional("input_shape", lambda value: _sizes(value, None, 1), "lengths")
