@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 import re
-import time
 
 import numpy as np
 import pytest
@@ -50,16 +49,3 @@ def test_the_text_names_its_ports_and_keeps_its_blocks_short():
     assert "output reg [7:0] data;" in text
     blocks = text.split("  initial begin\n")[1:]
     assert [block.count("words[") for block in blocks[:-1]] == [64, 64, 64]
-
-
-def test_a_word_takes_the_same_time_however_many_there_are():
-    def seconds(rows):
-        octets = np.zeros((rows, 8), np.uint8)
-        best = float("inf")
-        for _ in range(3):
-            started = time.process_time()
-            rom_module("rom", octets, 52)
-            best = min(best, time.process_time() - started)
-        return best
-
-    assert seconds(200_000) < 50 * seconds(20_000)

@@ -171,16 +171,17 @@ def test_the_bitstream_reads_back_as_verilog(small):
 
 @pytest.mark.slow
 def test_an_oversize_design_stops_after_synthesis_with_what_to_do(tmp_path):
-    design = elaborate(BOARD, LoopThrough(64), {"fabric.v": wide_fabric(64, 3000)})
+    board = replace(BOARD, capacity=BOARD.capacity | {"ICESTORM_LC": 300})
+    design = elaborate(board, LoopThrough(64), {"fabric.v": wide_fabric(64, 300)})
     workspace = Workspace(tmp_path / "out")
     workspace.begin()
     steps = []
     with pytest.raises(DesignError) as error:
-        build(workspace, BOARD, design, PREFIXES, progress=steps.append)
+        build(workspace, board, design, PREFIXES, progress=steps.append)
     assert steps == ["synthesize"]
-    found = re.search(r"ICESTORM_LC: needs ([\d,]+) of 5,280", str(error.value))
+    found = re.search(r"ICESTORM_LC: needs ([\d,]+) of 300", str(error.value))
     assert found is not None
-    assert int(found[1].replace(",", "")) > 5280
+    assert int(found[1].replace(",", "")) > 300
     assert "larger board" in str(error.value)
 
 
