@@ -1,5 +1,6 @@
 """A mapped model answers as the model does, and the independent proof agrees."""
 
+from functools import cache
 from importlib import resources
 
 import naive
@@ -99,10 +100,15 @@ def shipped(name):
     return optimize(model, choose_pipeline(1), prove=False).model
 
 
+@cache
+def mapped(name):
+    """Of the shipped network, once for all tests."""
+    return map_model(shipped(name))
+
+
 @pytest.mark.parametrize("name", ["digits.pt", "mnist16.pt"])
 def test_compressors_are_smaller_than_full_adders_and_no_deeper(name):
-    model = shipped(name)
-    ours = map_model(model).luts
+    model, ours = shipped(name), mapped(name).luts
     plain = map_model(model, 4, MappingOptions(readout="plain")).luts
     assert ours.n_gates <= 0.85 * plain.n_gates
     assert ours.depth <= plain.depth
@@ -110,7 +116,7 @@ def test_compressors_are_smaller_than_full_adders_and_no_deeper(name):
 
 def test_the_digits_network_is_within_four_fifths_of_torchlogix_verilog():
     """2,796 LUT4 (and 344 carries): its raw Verilog through synth_ice40 of yosys 0.70."""
-    assert map_model(shipped("digits.pt")).luts.n_gates <= 0.80 * 2_796
+    assert mapped("digits.pt").luts.n_gates <= 0.80 * 2_796
 
 
 def test_what_is_mapped_is_the_same_every_time():
@@ -121,7 +127,7 @@ def test_what_is_mapped_is_the_same_every_time():
 
 
 def test_parts_say_where_each_lut_belongs():
-    design = map_model(shipped("digits.pt"))
+    design = mapped("digits.pt")
     count = np.bincount(design.part, minlength=3)
     assert len(design.part) == design.luts.n_gates
     assert (count > 0).all()

@@ -55,7 +55,7 @@ def all_cuts(depth):
 
 
 @settings(max_examples=200, deadline=None)
-@given(netlists(k=2, max_gates=20, max_state=2), st.integers(1, 4))
+@given(netlists(k=2, max_gates=12, max_state=2), st.integers(1, 4))
 def test_no_legal_choice_of_cuts_costs_fewer_cells(netlist, max_levels):
     netlist = RemoveDead().apply(netlist)
     stages = plan_stages(netlist, max_levels)
