@@ -58,7 +58,10 @@ def test_a_streamed_program_is_read_bit_by_bit(streamed):
     assert f"resets, {octets} bytes of flash read bit by bit; 12 cycles a bit" in rung.detail
 
 
-def test_a_program_loaded_at_start_by_slow_pulses_is_read_bit_by_bit(tmp_path, verilator_runtime):
+def test_a_program_loaded_at_start_by_slow_pulses_is_read_bit_by_bit(
+    tmp_path, verilator_runtime, monkeypatch
+):
+    monkeypatch.setattr(spi_flash, "WAKE_CYCLES", 1 << 15)  # as if there were more to load
     design = emitted(FlashProgram, 2)
     builds.write_build(tmp_path, MODEL, design=design, runtime=verilator_runtime)
     assert check_board(tmp_path, None, lambda _: None).result == "tested"
