@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from lgncc.arrival import ArrivalTable
 from lgncc.mapping.design import NormalForm
@@ -23,6 +24,11 @@ from lgncc.storage import (
 SERIAL, PROGRAM, TABLE = "lgncc-serial-design", "lgncc-program", "lgncc-arrival-table"
 VERSION = 1
 SERIAL_VERSION = 2
+
+T = TypeVar("T")
+Columns = Mapping[str, tuple[str, int]]
+"""Of arrays: dtype and number of dimensions by name."""
+Scalars = Mapping[str, type]
 
 _LUTS = {f"luts.{name[8:]}": kind for name, kind in ARRAYS.items() if name.startswith("netlist.")}
 _FORM = {
@@ -46,7 +52,9 @@ _INSTRUCTIONS = {
     "dst": ("int32", 1),
     "immediate": ("int64", 1),
 }
+_OF_PROGRAM: Scalars = {"depth": int, "n_loads": int}
 _ENTRIES = {"threshold": ("int64", 1), "compared": ("bool", 1), "last": ("bool", 1)}
+_OF_TABLE: Scalars = {"feature_bits": int, "signed": bool, "n_features": int}
 
 
 def save_serial(design: SerialDesign, path: Path) -> None:
@@ -86,47 +94,35 @@ def load_serial(path: Path, model: LogicModel) -> SerialDesign:
 
 def save_program(program: Program, path: Path) -> None:
     """The instructions."""
-    header = {
-        "format": PROGRAM,
-        "version": VERSION,
-        "depth": program.depth,
-        "n_loads": program.n_loads,
-    }
-    write_npz(path, header, {name: getattr(program, name) for name in _INSTRUCTIONS})
+    _save(program, path, PROGRAM, _INSTRUCTIONS, _OF_PROGRAM)
 
 
 def load_program(path: Path) -> Program:
     """Raises InputError where the file is not what `save_program` wrote."""
-    arrays = read_npz(path)
-    header = read_header(path, arrays, PROGRAM, VERSION)
-    arrays = checked_arrays(path, arrays, _INSTRUCTIONS)
-    with damage_reported(path):
-        columns: dict[str, Any] = {name: arrays[name] for name in _INSTRUCTIONS}
-        return Program(**columns, depth=int(header["depth"]), n_loads=int(header["n_loads"]))
+    return _load(path, Program, PROGRAM, _INSTRUCTIONS, _OF_PROGRAM)
 
 
 def save_table(table: ArrivalTable, path: Path) -> None:
     """The entries."""
-    header = {
-        "format": TABLE,
-        "version": VERSION,
-        "feature_bits": table.feature_bits,
-        "signed": table.signed,
-        "n_features": table.n_features,
-    }
-    write_npz(path, header, {name: getattr(table, name) for name in _ENTRIES})
+    _save(table, path, TABLE, _ENTRIES, _OF_TABLE)
 
 
 def load_table(path: Path) -> ArrivalTable:
     """Raises InputError where the file is not what `save_table` wrote."""
+    return _load(path, ArrivalTable, TABLE, _ENTRIES, _OF_TABLE)
+
+
+def _save(value: object, path: Path, written: str, columns: Columns, scalars: Scalars) -> None:
+    header = {"format": written, "version": VERSION}
+    header |= {name: getattr(value, name) for name in scalars}
+    write_npz(path, header, {name: getattr(value, name) for name in columns})
+
+
+def _load(
+    path: Path, make: Callable[..., T], written: str, columns: Columns, scalars: Scalars
+) -> T:
     arrays = read_npz(path)
-    header = read_header(path, arrays, TABLE, VERSION)
-    arrays = checked_arrays(path, arrays, _ENTRIES)
+    header = read_header(path, arrays, written, VERSION)
+    found: dict[str, Any] = dict(checked_arrays(path, arrays, columns))
     with damage_reported(path):
-        entries: dict[str, Any] = {name: arrays[name] for name in _ENTRIES}
-        return ArrivalTable(
-            feature_bits=int(header["feature_bits"]),
-            signed=bool(header["signed"]),
-            n_features=int(header["n_features"]),
-            **entries,
-        )
+        return make(**found, **{name: kind(header[name]) for name, kind in scalars.items()})
