@@ -53,6 +53,23 @@ def test_what_needs_no_model_imports_no_heavy_package(arguments):
     assert done.stderr.strip() == "[]"
 
 
+def test_a_netlist_is_read_and_optimized_without_torch(tmp_path):
+    script = (
+        "import sys; from lgncc.cli import main\n"
+        "try: main()\n"
+        "finally: print('torch' in sys.modules, file=sys.stderr)"
+    )
+    path = tmp_path / "net.blif"
+    path.write_text(".inputs a b\n.outputs y\n.names a b y\n11 1\n.end\n")
+    done = subprocess.run(
+        [*cli.LGNCC[:3], script, "export", path, "--format", "npz", "--out", tmp_path / "net.npz"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stderr.splitlines()[-1] == "False"
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -23,12 +23,12 @@ if TYPE_CHECKING:
 
 
 def recognize(source: Source) -> str | None:
-    from lgncc.nn.checkpoint import FORMAT
-
     # The pickle holds only names and numbers; tensors lie beside it in the archive.
     pickled = source.member("/data.pkl")
     if pickled is None:
         return "not a whole zip archive of torch.save"
+    from lgncc.nn.checkpoint import FORMAT  # not before: it takes torch
+
     named = FORMAT.encode() in pickled
     return None if named else f"a torch file that does not say {FORMAT!r}"
 
