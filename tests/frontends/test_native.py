@@ -9,19 +9,16 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_files import read, small_checkpoint
 
 import lgncc.models
 from lgncc import frontends, nn
 from lgncc.errors import InputError
-from lgncc.frontends import GivenFacts, native
+from lgncc.frontends import native
 from lgncc.frontends.source import Source
 from lgncc.golden import predict
 
 MODELS = Path(lgncc.models.__file__).parent
-
-
-def read(path, **given_facts):
-    return native.read(Source(Path(path)), GivenFacts(**given_facts))
 
 
 def torch_predictions(model, x):
@@ -140,16 +137,7 @@ def test_ties_go_to_the_lowest_class(tmp_path):
 
 @pytest.fixture
 def path(tmp_path):
-    """A small good checkpoint: 3 features of u5 at 0.5 and 2, then 6-8-4 gates, 2 classes."""
-    generator = torch.Generator().manual_seed(0)
-    model = torch.nn.Sequential(
-        nn.Thermometer(torch.tensor([[0.5, 2.0]] * 3), nn.InputFormat(5)),
-        nn.LogicDense(6, 8, generator=generator),
-        nn.LogicDense(8, 4, generator=generator),
-        nn.GroupSum(2, tau=3.0),
-    )
-    nn.save(model, tmp_path / "small.pt", {"seed": 0})
-    return tmp_path / "small.pt"
+    return small_checkpoint(tmp_path)
 
 
 def test_every_fact_has_its_source(path):

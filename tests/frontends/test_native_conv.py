@@ -8,16 +8,13 @@ import torch
 from fuzz import check_reader
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_files import mend, read
 
 from lgncc import nn
 from lgncc.errors import InputError
 from lgncc.frontends import native
-from lgncc.frontends.source import GivenFacts, Source
+from lgncc.frontends.source import GivenFacts
 from lgncc.golden import predict
-
-
-def read(path):
-    return native.read(Source(path), GivenFacts())
 
 
 @st.composite
@@ -195,9 +192,7 @@ MALFORMED = {
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_files_are_refused_with_the_place(path, name):
     change, message = MALFORMED[name]
-    content = torch.load(path, weights_only=True)
-    change(content)
-    torch.save(content, path)
+    mend(path, change)
     with pytest.raises(InputError, match=rf"m\.pt: .*({message})"):
         read(path)
 

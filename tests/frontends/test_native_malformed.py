@@ -9,39 +9,18 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from native_files import mend, read, small_checkpoint
 
 import lgncc.models
 from lgncc import frontends, nn
 from lgncc.errors import InputError
-from lgncc.frontends import GivenFacts, native
-from lgncc.frontends.source import Source
 
 MODELS = Path(lgncc.models.__file__).parent
 
 
-def read(path):
-    return native.read(Source(path), GivenFacts())
-
-
 @pytest.fixture
 def path(tmp_path):
-    """A small good checkpoint: 3 features of u5 at 0.5 and 2, then 6-8-4 gates, 2 classes."""
-    generator = torch.Generator().manual_seed(0)
-    model = torch.nn.Sequential(
-        nn.Thermometer(torch.tensor([[0.5, 2.0]] * 3), nn.InputFormat(5)),
-        nn.LogicDense(6, 8, generator=generator),
-        nn.LogicDense(8, 4, generator=generator),
-        nn.GroupSum(2, tau=3.0),
-    )
-    nn.save(model, tmp_path / "small.pt", {"seed": 0})
-    return tmp_path / "small.pt"
-
-
-def mend(path, change):
-    """Apply `change` to the file's content and write it back."""
-    content = torch.load(path, weights_only=True)
-    change(content)
-    torch.save(content, path)
+    return small_checkpoint(tmp_path)
 
 
 def state(name, value):
