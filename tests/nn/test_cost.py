@@ -5,6 +5,7 @@ from importlib import resources
 import numpy as np
 import pytest
 import torch
+from gate_layers import dense
 
 from lgncc import nn
 from lgncc.errors import InputError
@@ -27,18 +28,6 @@ PLACED = {
     "mnist16.pt": {"encoder": 0, "gates and readout": 377 + 2282, "shell": 634},
 }
 """Logic cells of the shipped models on the iCEBreaker, as `lgncc compile` reported them."""
-
-
-def dense(in_features, tables, wires):
-    layer = nn.LogicDense(
-        in_features,
-        len(tables),
-        parametrization="light",
-        wiring=torch.tensor(wires).T.contiguous(),
-    )
-    rows = torch.tensor(tables)[:, None] >> torch.arange(4) & 1
-    layer.weights.data = rows.float() * 20 - 10
-    return layer
 
 
 @pytest.mark.parametrize("name", PLACED)

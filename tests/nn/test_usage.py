@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+from gate_layers import dense
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -10,18 +11,6 @@ from lgncc.cells import CELLS
 from lgncc.nn.usage import layer_usages
 
 AND, BUF_A, BUF_B, CONST0, OR = 0b1000, 0b1010, 0b1100, 0b0000, 0b1110
-
-
-def dense(in_features, tables, wires):
-    layer = nn.LogicDense(
-        in_features,
-        len(tables),
-        parametrization="light",
-        wiring=torch.tensor(wires).T.contiguous(),
-    )
-    rows = torch.tensor(tables)[:, None] >> torch.arange(4) & 1
-    layer.weights.data = rows.float() * 2 - 1
-    return layer
 
 
 def used(model):
