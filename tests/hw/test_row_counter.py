@@ -1,72 +1,119 @@
-"""Rows of bits to a class or scores, against sums in Python, with pauses."""
+# amaranth: UnusedElaboratable=no
+"""The counter of a class-serial readout against plain sums and the first of the highest: for all
+bits of every row, whenever the clock enable comes, by yosys's SAT solver."""
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 import builds
 import numpy as np
 import pytest
-from amaranth.sim import Simulator
+import yosys
+from amaranth.back import rtlil
+from amaranth.hdl import Module, Mux, Signal
+from amaranth.lib.wiring import Component, In, Out
 
+from lgncc.flow.run import ToolFailedError
+from lgncc.hw.argmax import Argmax
 from lgncc.hw.row_counter import RowCounter
 from lgncc.mapping.serial import map_serial
 
-VECTORS = 20
+STALLS = 2
 
 
-def rows_of(design, rng):
-    """Bits (rows, width of a row) as a design can show them: none where a class has no row."""
-    bits = rng.integers(0, 2, (design.rows, len(design.luts.outputs)))
-    lane = design.lane[design.row == 0]
-    klass = design.group[:, None] * design.classes_a_cycle + lane // design.bits_a_cycle
-    return np.where(klass < len(design.form.constant), bits, 0), klass, lane
+class Compared(Component):
+    """Rows without end; `right` is 0 where an answer is not that of the rows it is of."""
+
+    def __init__(self, counter, design):
+        self.counter, self.design = counter, design
+        super().__init__({"bits": In(len(counter.bits)), "enable": In(1), "right": Out(1)})
+
+    def elaborate(self, platform):
+        m = Module()
+        design = self.design
+        m.submodules.counter = counter = self.counter
+        row, enable = Signal.like(counter.row), self.enable
+        past = [self.bits]  # of each row since then
+        for age in range(design.rows + counter.latency):
+            past.append(Signal(len(self.bits), name=f"past{age}"))
+            with m.If(enable):
+                m.d.sync += past[-1].eq(past[-2])
+        with m.If(enable):
+            m.d.sync += row.eq(Mux(row == design.rows - 1, 0, row + 1))
+        m.d.comb += [
+            counter.bits.eq(self.bits),
+            counter.row.eq(row),
+            counter.active.eq(1),
+            counter.enable.eq(enable),
+        ]
+        scores = [int(constant) for constant in design.form.constant]
+        for at in range(design.rows):
+            seen = past[counter.latency + design.rows - 1 - at]
+            for index, bit in enumerate(design.shown):
+                place = int(design.lane[bit]) // design.bits_a_cycle
+                klass = int(design.group[at]) * design.classes_a_cycle + place
+                if klass < len(scores):
+                    scores[klass] = scores[klass] + (seen[index] << int(design.column[at, place]))
+        best, answer = scores[0], 0
+        for klass, score in enumerate(scores[1:], 1):
+            answer, best = Mux(score > best, klass, answer), Mux(score > best, score, best)
+        m.d.comb += self.right.eq(~counter.done | (counter.payload == answer))
+        return m
 
 
-def words_of(design, bits, klass, lane):
-    """What the rows add up to, class by class."""
-    words = design.form.constant.tolist()
-    for row, index in np.argwhere(bits):
-        words[klass[row, index]] += 1 << design.column[row, lane[index] // design.bits_a_cycle]
-    return [word % (1 << design.form.width) for word in words]
+def prove(folder, bits_a_cycle, classes_a_cycle=1, change=lambda design: design):
+    design = map_serial(builds.small_model(), bits_a_cycle, classes_a_cycle)
+    top = Compared(RowCounter(change(design)), design)
+    cycles = 2 * design.rows + top.counter.latency + STALLS
+    (folder / "top.il").write_text(rtlil.convert(top, name="top"))
+    return yosys.run(
+        folder,
+        [
+            "read_rtlil top.il",
+            "prep -top top -flatten",
+            "async2sync",
+            "opt -full",
+            f"sat -tempinduct -tempinduct-baseonly -maxsteps {cycles} -set-init-zero "
+            "-set rst 0 -prove right 1 -verify -show-ports",
+        ],
+    )
 
 
-def answers_of(design, vectors, rng):
-    """Payloads, and the enabled cycle of each, of vectors that follow one another."""
-    counter, answers = RowCounter(design), []
-    shown = [(row, bits) for vector in vectors for row, bits in enumerate(vector)]
-    shown += [(0, np.zeros_like(shown[0][1]))] * counter.latency
-
-    async def bench(ctx):
-        for cycle, (row, bits) in enumerate(shown):
-            ctx.set(counter.bits, int("".join(map(str, bits[::-1])), 2))
-            ctx.set(counter.row, row)
-            ctx.set(counter.active, cycle < len(vectors) * design.rows)
-            for enable in (*[0] * int(rng.integers(0, 2)), 1):
-                ctx.set(counter.enable, enable)
-                await ctx.tick()
-            if ctx.get(counter.done):
-                answers.append((cycle + 1, ctx.get(counter.payload)))
-
-    simulator = Simulator(counter)
-    simulator.add_clock(1e-6)
-    simulator.add_testbench(bench)
-    simulator.run()
-    return counter, answers
+@pytest.mark.parametrize(("bits_a_cycle", "classes_a_cycle"), [(1, 1), (4, 1), (2, 2), (2, 4)])
+def test_two_vectors_of_any_bits_are_counted_right(tmp_path, bits_a_cycle, classes_a_cycle):
+    assert "base case for" in prove(tmp_path, bits_a_cycle, classes_a_cycle)
 
 
-@pytest.mark.parametrize("row", [(1, 1), (16, 1), (2, 2), (16, 3), (3, 4)])
-@pytest.mark.parametrize("kind", ["class", "scores"])
-def test_words_are_added_up_and_the_first_of_the_highest_wins(kind, row):
-    rng = np.random.default_rng(1)
-    design = map_serial(builds.small_model(kind), *row)
-    bits, klass, lane = zip(*(rows_of(design, rng) for _ in range(VECTORS)), strict=True)
-    words = [words_of(design, one, klass[0], lane[0]) for one in bits]
-    counter, answers = answers_of(design, bits, rng)
-    width = design.form.width
-    if kind == "class":
-        right = [one.index(max(one)) for one in words]
-        ties = sum(one.count(max(one)) > 1 for one in words)
-        assert ties > VECTORS / 10
-    else:
-        right = [sum(word << width * index for index, word in enumerate(one)) for one in words]
-    times = [design.rows * (index + 1) + counter.latency - 1 for index in range(VECTORS)]
-    assert answers == list(zip(times, right, strict=True))
+def another_group(design):
+    group = design.group.copy()
+    group[np.flatnonzero(np.diff(group))[0]] += 1
+    return replace(design, group=group)
+
+
+def another_constant(design):
+    constant = design.form.constant.copy()
+    constant[1] += 1
+    return replace(design, form=replace(design.form, constant=constant))
+
+
+def another_weight(design):
+    column = design.column.copy()
+    column[-1, 0] += 1
+    return replace(design, column=column)
+
+
+@pytest.mark.parametrize("change", [another_group, another_constant, another_weight])
+def test_a_counter_of_another_design_is_refuted(tmp_path, change):
+    refuted(tmp_path, 2, change=change)
+
+
+def test_an_argmax_that_prefers_the_last_class_is_refuted(tmp_path, monkeypatch):
+    monkeypatch.setattr(Argmax, "_upper_wins", lambda _, lower, upper: upper >= lower)
+    refuted(tmp_path, 2, 4)
+
+
+def refuted(folder, *sizes, **change):
+    with pytest.raises(ToolFailedError):
+        prove(folder, *sizes, **change)
+    assert "Called with -verify and proof did fail!" in (folder / "yosys.log").read_text()
