@@ -17,6 +17,7 @@ from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
 from lgncc.errors import DesignError
+from lgncc.hw.blocks import IN_BLOCKS
 from lgncc.hw.single_port import SinglePortMemory, room_for
 
 
@@ -48,7 +49,7 @@ class BlockNodes(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         m.submodules.nodes = nodes = Memory(
-            shape=unsigned(self.lanes), depth=max(self.depth, 2), init=[]
+            shape=unsigned(self.lanes), depth=max(self.depth, 2), init=[], attrs=IN_BLOCKS
         )
         read_a, read_b = nodes.read_port(), nodes.read_port()
         write = nodes.write_port(granularity=1 if self.lanes > 1 else None)

@@ -10,6 +10,8 @@ from amaranth.hdl import Cat, Module, Mux, Signal, unsigned
 from amaranth.lib.memory import Memory
 from amaranth.lib.wiring import Component, In, Out
 
+from lgncc.hw.blocks import IN_BLOCKS
+
 
 class BitRegister(Component):
     """Ports: `bit`, `shift`: In(1); `vector`: Out(n_bits), the one that came first lowest."""
@@ -42,7 +44,9 @@ class BitMemory(Component):
     def elaborate(self, platform: object) -> Module:
         m = Module()
         index_bits = max((self.n_bits - 1).bit_length(), 1)
-        m.submodules.memory = memory = Memory(shape=unsigned(1), depth=2 << index_bits, init=[])
+        m.submodules.memory = memory = Memory(
+            shape=unsigned(1), depth=2 << index_bits, init=[], attrs=IN_BLOCKS
+        )
         arriving = Signal()  # the half that is written
         came, read = Signal(index_bits), Signal(index_bits)
 
