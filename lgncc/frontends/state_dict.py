@@ -31,9 +31,9 @@ class StateDict:
 
         Raises InputError as `Source.checkpoint` does.
         """
-        import torch
-
         content = source.checkpoint
+        import torch  # not before: what is no torch file takes none
+
         for _ in range(3):
             if not isinstance(content, Mapping) or not content:
                 return None
