@@ -8,6 +8,7 @@ import pytest
 from amaranth.hdl import Const, Module, Mux, Signal
 from amaranth.lib import stream
 from amaranth.lib.wiring import Component, In, Out
+from shell_faults import forget_repeats
 from shell_line import DIVISOR, converse
 
 from lgncc.host.frames import (
@@ -162,15 +163,7 @@ def test_a_repeated_step_is_answered_again_and_not_taken_again(flags, answer_reg
 
 
 def test_a_shell_that_takes_repeated_steps_is_refuted(monkeypatch):
-    """It takes whatever has the CRC of the last step as the next one."""
-    rules = StepReceiver._rules
-
-    def forgetful(self, m, at):
-        fault = rules(self, m, at)
-        m.d.comb += self.request.payload.repeat.eq(0)
-        return fault
-
-    monkeypatch.setattr(StepReceiver, "_rules", forgetful)
+    forget_repeats(monkeypatch)
     with pytest.raises(AssertionError):
         check_repeats(EACH)
 

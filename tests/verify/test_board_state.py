@@ -8,13 +8,13 @@ import shutil
 import pytest
 from builds import refutation, write_build
 from recurrent_models import model_with_state, random_sequences
+from shell_faults import forget_repeats
 
 from lgncc.boards import load_board
 from lgncc.dataset import Dataset
 from lgncc.emit.board import emit_core
 from lgncc.hw.folded import FoldedCore
 from lgncc.hw.sequence import Sequencing
-from lgncc.hw.steps import StepReceiver
 from lgncc.verify.rtl import check_board
 
 pytestmark = pytest.mark.slow
@@ -47,14 +47,7 @@ def test_sequences_answered_at_their_last_step_pass(folded, tmp_path):
 
 
 def test_a_board_that_takes_repeated_steps_twice_is_refuted(folded, tmp_path, monkeypatch):
-    rules = StepReceiver._rules
-
-    def forgetful(self, m, at):
-        fault = rules(self, m, at)
-        m.d.comb += self.request.payload.repeat.eq(0)
-        return fault
-
-    monkeypatch.setattr(StepReceiver, "_rules", forgetful)
+    forget_repeats(monkeypatch)
     shutil.copytree(folded, tmp_path / "mutant")  # what all simulators share is compiled there
     design = emit_core(lambda: FoldedCore(MODEL), BOARD)
     mutant = write_build(tmp_path / "mutant", MODEL, design=design)
