@@ -177,3 +177,21 @@ def test_data_that_does_not_suit_stops_a_compile_before_it_begins(lgncc, tmp_pat
     assert done.code == 2
     assert "the model takes (n, 64)" in done.error()
     assert not out.exists()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("arrays", "message"),
+    [
+        ({"x": np.zeros((3, 7))}, "x has shape (3, 7); the model takes (n, 64)"),
+        ({"x": np.zeros((3, 64)), "y": [0, 1, 77]}, "label 77; the model has classes 0 to 9"),
+    ],
+)
+def test_data_that_does_not_suit_stops_verify_before_it_begins(
+    lgncc, tmp_path, digits_build, arrays, message
+):
+    data = tmp_path / "data.npz"
+    np.savez(data, **arrays)
+    done = lgncc("verify", digits_build.folder, "--data", data)
+    assert (done.code, done.error()) == (2, f"{data}: {message}")
+    assert "prove" not in done.err

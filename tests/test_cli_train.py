@@ -90,3 +90,21 @@ def test_a_budget_is_kept_by_pruning(tmp_path):
 def test_nothing_is_trained_where_nothing_can_be_written(tmp_path):
     with pytest.raises(InputError, match="cannot write there: No such file or directory"):
         train_recipe("digits", tmp_path / "none" / "m.pt")
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"epochs": 0}, "--epochs 0: give at least 1"),
+        ({"time_limit": 0.0}, "--time-limit 0: give seconds above 0"),
+        ({"time_limit": -1.0}, "--time-limit -1: give seconds above 0"),
+        ({"time_limit": float("nan")}, "--time-limit nan: give seconds above 0"),
+        ({"max_cells": -5}, "--max-cells -5: shell"),
+    ],
+)
+def test_a_limit_that_leaves_nothing_is_refused_before_anything_is_written(
+    tmp_path, options, message
+):
+    with pytest.raises(InputError, match=f"^{message}"):
+        train_recipe("breast-cancer", tmp_path / "m.pt", TrainOptions(**options))
+    assert list(tmp_path.iterdir()) == []

@@ -77,13 +77,15 @@ def train_recipe(name: str, out: Path, options: TrainOptions | None = None) -> T
         if options.epochs < 1:
             raise InputError(f"--epochs {options.epochs}: give at least 1")
         settings = settings.with_epochs(options.epochs)
+    if options.time_limit is not None and not options.time_limit > 0:
+        raise InputError(f"--time-limit {options.time_limit:g}: give seconds above 0")
     state = state_path(out)
     if state.exists() and not options.resume:
         raise InputError(
             f"{state}: an interrupted training is there; continue it with --resume, "
             "or delete the file to start again"
         )
-    require_writable(state, out, options.test_data)
+    require_writable(out, state, options.test_data)
     require_matplotlib()
     split = chosen.split()
     draws = torch.Generator().manual_seed(options.seed)
