@@ -27,7 +27,7 @@ TIMEOUT_S = 1800.0
 # than 79 rounds to improve, and 320 in all.
 STALL_ROUNDS = 300
 ROUNDS = 400  # where spreading cells comes next
-ROUTER1_TIMEOUT_S = 600.0  # it took 260 of a quiet machine
+ROUTER1_TIMEOUT_S = 900.0  # it took 800, beside much else
 SEEDS = 4
 FEW_WIRES = 50  # as few as another seed or another way may well route; of 3,300 cells it was 18
 
@@ -82,7 +82,7 @@ def place_and_route(
     # though the clock of what it routes is a tenth faster. router2 with --tmg-ripup gains 16 % in
     # three times the time. Timing is judged from the report, not the exit code.
     results = ["--report", REPORT, "--write", PLACED]
-    # router1 routed a class-serial core of 80 % of a UP5K with which the others came to no end.
+    # router2 came to no end with a class-serial core of 80 % of a UP5K, router1 did, spread out.
     ways = ("router2", "spread", "router1") if spreads else ("router2", "router1")
 
     def run(router: str, *given: str, without: Sequence[str] = (), most: int | None = None) -> None:
@@ -98,15 +98,19 @@ def place_and_route(
 
     few, patient, attempt = False, seeds >= SEEDS, seed
     while attempt < seed + seeds or (few and not patient and attempt == seed + seeds):
+        spread = False
         for way in ways:
             try:
                 if way == "spread":
                     density = _density(last, board)
                     run("router2", "--no-route", "--write", _SPREAD, *density)
                     log_path.rename(folder / f"seed{attempt}-placer-{LOG}")
-                    _route_by_congestion(folder / _SPREAD)
+                    spread = True
+                if spread:
+                    router = "router2" if way == "spread" else way
+                    _route_by_congestion(folder / _SPREAD, router)
                     kept = ["--json", _SPREAD, "--no-pack", "--no-place", "--no-tmdriv"]
-                    run("router2", *results, *kept, without=("--json", "top.json", "--tmg-ripup"))
+                    run(router, *results, *kept, without=("--json", "top.json", "--tmg-ripup"))
                 else:
                     run(way, *results, most=ROUNDS if spreads else None)
             except (_StalledError, ToolFailedError) as error:
@@ -144,11 +148,11 @@ def _density(log_path: Path, board: Board) -> tuple[str, str]:
     return "--placer-heap-beta", f"{min(max(needed, SPREAD), DENSEST):.2f}"
 
 
-def _route_by_congestion(placed: Path) -> None:
+def _route_by_congestion(placed: Path, router: str) -> None:
     """Have a placed design routed without regard to time: what was placed by it stays close. The
     settings in the file win over those of the command line."""
     design = json.loads(placed.read_text())
-    design["modules"][TOP]["settings"]["timing_driven"] = "0" * 32
+    design["modules"][TOP]["settings"] |= {"timing_driven": "0" * 32, "router": router}
     placed.write_text(json.dumps(design))
 
 

@@ -119,3 +119,12 @@ def test_what_is_placed_and_routed_apart_is_the_same_design(tmp_path):
         assert nextpnr.timing(report, BOARD)[0].met
         assert (folder / "top.asc").stat().st_size > 100_000
     assert found["router2"] == found["spread"]
+
+
+def test_what_router2_cannot_finish_router1_routes_as_it_is_spread(tmp_path):
+    *_, routing = route(tmp_path, cells=900, routed='case "$*" in *router1*) exit 0;; esac; exit 1')
+    assert routing[routing.index("--router") + 1] == "router1"
+    assert routing[routing.index("--json") + 1] == "spread.json"
+    settings = json.loads((tmp_path / "spread.json").read_text())["modules"]["top"]["settings"]
+    assert (settings["router"], int(settings["timing_driven"])) == ("router1", 0)
+    assert (tmp_path / "seed7-spread-nextpnr.log").exists()
