@@ -133,7 +133,7 @@ class Planner:
             best.setdefault(estimate.architecture, estimate)
         best.pop(chosen.architecture, None)
         others = [str(estimate) for estimate in best.values()]
-        larger = self.larger_boards(board, goal) if chosen.interval > 1 else []
+        larger = self.next_larger(board, goal) if others else ""
         setting = SETTINGS[chosen.architecture].format(
             number=chosen.setting, levels=counted(chosen.setting, "LUT level")
         )
@@ -150,7 +150,7 @@ class Planner:
                 str(self.form(chosen.architecture, board)),
                 *(f"tried {one}" for one in tried),
                 *others,
-                *(f"on {line}" for line in larger),
+                *([f"on {larger}"] if larger else []),
             ]
         )
 
@@ -166,15 +166,13 @@ class Planner:
                 return [*lines, f"the smallest board that has room is {name}: {best}"]
         return lines
 
-    def larger_boards(self, board: Board, goal: Goal) -> list[str]:
-        """A line for each larger board: what it would give."""
-        lines = []
-        for name in list_boards():
-            other = load_board(name)
-            if _size(other) > _size(board):
-                best = self.estimates(other, goal)[0]
-                lines.append(f"{name}: {best}")
-        return lines
+    def next_larger(self, board: Board, goal: Goal) -> str:
+        """The next larger board and what it would give; empty for the largest."""
+        larger = [one for one in map(load_board, list_boards()) if _size(one) > _size(board)]
+        if not larger:
+            return ""
+        other = min(larger, key=_size)
+        return f"{other.name}: {self.estimates(other, goal)[0]}"
 
     def _estimate(self, name: Architecture, board: Board, goal: Goal) -> list[Estimate]:
         try:

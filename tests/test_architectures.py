@@ -73,6 +73,26 @@ def test_the_link_and_what_it_carries_are_in_the_reason_for_throughput():
     assert "the link" not in planner.reason(chosen, estimates, board, "latency", [])
 
 
+@pytest.mark.parametrize(
+    ("name", "larger"), [("icebreaker", "tang-nano-9k"), ("tang-nano-9k", "ulx3s-85f")]
+)
+def test_the_reason_says_what_the_next_larger_board_would_give(name, larger):
+    planner = Planner(builds.deep_model(layers=2, width=320))
+    board = load_board(name)
+    estimates = planner.estimates(board, "latency")
+    reason = planner.reason(estimates[0], estimates, board, "latency", [])
+    there = planner.estimates(load_board(larger), "latency")[0]
+    assert reason.endswith(f"; on {larger}: {there}")
+
+
+def test_the_largest_board_and_what_was_asked_for_name_no_larger_one():
+    planner = Planner(builds.deep_model(layers=2, width=320))
+    for name, only in (("ulx3s-85f", None), ("icebreaker", "folded")):
+        board = load_board(name)
+        estimates = planner.estimates(board, "latency", only)
+        assert "; on " not in planner.reason(estimates[0], estimates, board, "latency", [])
+
+
 def test_an_obstacle_says_what_is_missing(tmp_path):
     model = load_model(save_random(tmp_path / "big.npz", gates=9_000, width=3_000))
     estimates = Planner(model).estimates(load_board("icebreaker"), "latency", "pipelined")
