@@ -86,6 +86,29 @@ def test_two_registers_a_bit_and_payload_that_is_held_are_all_that_crosses(synth
     )
 
 
+PAYLOAD = "shell.core.i__payload"
+
+
+def test_a_bit_that_nothing_reads_may_come_from_nowhere(synthesized, tmp_path):
+    netlist = json.loads(synthesized.read_text())
+    module = netlist["modules"]["top"]
+    reconnect(module, net(module, PAYLOAD), "0")
+    module["netnames"][PAYLOAD]["bits"][0] = 1_000_000
+    (tmp_path / "top.json").write_text(json.dumps(netlist))
+    assert "; between them 4 bits through two registers each, 19 bits from the registers" in (
+        check_clocks(tmp_path / "top.json").detail
+    )
+
+
+def test_a_bit_that_is_read_and_comes_from_nowhere_is_refuted(refutation):
+    def disconnect(module):
+        old, new = net(module, PAYLOAD), 1_000_000
+        reconnect(module, old, new)
+        module["netnames"][PAYLOAD]["bits"][0] = new
+
+    assert "a bit of what crosses is no register's" in refutation(disconnect)
+
+
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_bit_that_is_not_synchronized_is_refuted(refutation, stage):
     def bypass(module):
