@@ -21,6 +21,7 @@ from lgncc.hw.readout import score_shape
 from lgncc.hw.serial_core import SerialCore
 from lgncc.hw.streaming_core import StreamingCore
 from lgncc.model import LogicModel
+from lgncc.wording import counted
 
 AnyCore = Core | MappedCore | SerialCore | FoldedCore | EncodedCore
 """The cores of the architectures: one interface, one contract."""
@@ -86,9 +87,9 @@ def header(core: AnyCore, name: str) -> str:
         *(f"  {line}" for line in describe_output(model)),
         "o__valid, o__ready  an answer is taken at a clock edge where both are 1",
         "",
-        f"latency: {core.latency_cycles} cycles, from the edge that accepts a vector to the edge",
-        "  that can take its answer",
-        f"initiation interval: {core.initiation_interval} cycle; {_of_stalls(core)}",
+        f"latency: {counted(core.latency_cycles, 'cycle')}, from the edge that accepts a vector to",
+        "  the edge that can take its answer",
+        f"initiation interval: {counted(core.initiation_interval, 'cycle')}; {_of_stalls(core)}",
         *_of_sequences(core),
     ]
     return "".join(f"// {line}".rstrip() + "\n" for line in lines)
@@ -101,7 +102,7 @@ def _of_sequences(core: AnyCore) -> list[str]:
         return ["one sequence after another; a vector is the next step of the one before it"]
     return [
         f"{core.sequences} sequences by turns: vector k, counted from reset, is a step of the one",
-        f"  in slot k mod {core.sequences}; from a step to the next {core.step_cycles} cycles",
+        f"  in slot k mod {core.sequences}; {counted(core.step_cycles, 'cycle')} from step to step",
     ]
 
 

@@ -24,6 +24,7 @@ from lgncc.specification import load_specification
 from lgncc.storage import load_model
 from lgncc.verify.frontend import random_samples
 from lgncc.verify.rung import Rung
+from lgncc.wording import counted
 
 if TYPE_CHECKING:
     from lgncc.sim.job import Design
@@ -60,8 +61,9 @@ def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     vectors = _first(vectors, CORE_CYCLES // design.initiation_interval)
     _simulate(CORE_RUNG, FOLDED if design.batch else CORE, build_dir, design, vectors)
     detail = (
-        f"{_amount(vectors, data)}, stalls, resets; latency {design.latency_cycles} cycles, "
-        f"interval {design.initiation_interval}{load_specification(build_dir).remark}"
+        f"{_amount(vectors, data)}, stalls, resets; "
+        f"latency {counted(design.latency_cycles, 'cycle')}, interval {design.initiation_interval}"
+        f"{load_specification(build_dir).remark}"
     )
     return Rung(CORE_RUNG, "tested", detail, time.perf_counter() - started)
 

@@ -39,8 +39,8 @@ CLASS_HEADER = """\
 //   the class, 0 to 3: highest score, the lowest index wins a tie
 // o__valid, o__ready  an answer is taken at a clock edge where both are 1
 //
-// latency: 5 cycles, from the edge that accepts a vector to the edge
-//   that can take its answer
+// latency: 5 cycles, from the edge that accepts a vector to
+//   the edge that can take its answer
 // initiation interval: 1 cycle; a stall at o holds every stage
 """
 
@@ -117,7 +117,7 @@ def test_scores_are_described_with_their_width_sign_and_scale():
     lines = header_of(replace(model, readout=replace(model.readout, tau=2.5, beta=-1.0)))
     assert "//   score of class c is bits 4*c+3 to 4*c, two's complement" in lines
     assert "//   the model's own score is (score + -1) / 2.5" in lines
-    assert "// latency: 3 cycles, from the edge that accepts a vector to the edge" in lines
+    assert "// latency: 3 cycles, from the edge that accepts a vector to" in lines
 
 
 def test_one_format_for_all_features_takes_two_lines():
@@ -140,7 +140,7 @@ def test_models_that_take_and_give_bits_say_so():
     lines = header_of(model, input_register=False)
     assert "//   bit j is network input j" in lines
     assert "//   bit j is network output j" in lines
-    assert "// latency: 1 cycles, from the edge that accepts a vector to the edge" in lines
+    assert "// latency: 1 cycle, from the edge that accepts a vector to" in lines
 
 
 @pytest.mark.parametrize("name", awkward_models())

@@ -77,9 +77,9 @@ def test_a_right_design_passes_with_samples_and_without(build, tmp_path, kind):
     core, board = check_rtl(folder, Dataset(tmp_path / "mine.npz", x, None), silent)
     assert (core.rung, core.result) == ("rtl", "tested")
     assert (board.rung, board.result) == ("board rtl", "tested")
-    latency = {"class": 4, "scores": 2, "bits": 1}[kind]
+    latency = {"class": "4 cycles", "scores": "2 cycles", "bits": "1 cycle"}[kind]
     assert core.detail == (
-        f"20 samples of mine.npz + 256 random, stalls, resets; latency {latency} cycles, interval 1"
+        f"20 samples of mine.npz + 256 random, stalls, resets; latency {latency}, interval 1"
     )
     assert board.detail == (
         "20 samples of mine.npz + 256 random as UART frames, damaged frames, resets; "
