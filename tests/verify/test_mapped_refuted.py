@@ -174,8 +174,7 @@ def test_an_extended_netlist_that_is_not_the_luts_is_refuted():
 def test_ids_outside_their_lists_are_refuted(name, value):
     design = design_of("scores")
     array = getattr(design.compression, name)
-    if not array.size:
-        pytest.skip("none")
+    assert array.size
     wrong = changed(array.reshape(-1), 0, value).reshape(array.shape)
     lemma, text = refuted(with_compression(design, **{name: wrong}))
     assert lemma == "well formed"
