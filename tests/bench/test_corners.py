@@ -85,6 +85,9 @@ def test_every_first_choice_that_was_built_fits_and_meets_its_clock():
         assert result.architecture, result.name
         assert result.fmax_mhz >= result.target_mhz, result.name
         assert not result.tried, result.name
-        # Near a limit it must be good; a gate processor is far from all.
-        near = result.cells > 0.3 * result.available
-        assert abs(result.error) < (0.05 if near else 0.25), result.name
+        # Near a limit it must be good. Far from all, what a gate processor should take by the
+        # iCE40's figures, which is more than it takes on the others, decides nothing.
+        if result.cells > 0.3 * result.available:
+            assert abs(result.error) < 0.05, result.name
+        off = abs(result.estimated_cells - result.cells)
+        assert off < 0.03 * result.available, result.name
