@@ -62,8 +62,8 @@ def check_core(build_dir: Path, data: Dataset | None, notice: Notice) -> Rung:
     _simulate(CORE_RUNG, FOLDED if design.batch else CORE, build_dir, design, vectors)
     detail = (
         f"{_amount(vectors, data)}, stalls, resets; "
-        f"latency {counted(design.latency_cycles, 'cycle')}, interval {design.initiation_interval}"
-        f"{load_specification(build_dir).remark}"
+        f"latency {counted(design.latency_cycles, 'cycle')}, "
+        f"interval {design.initiation_interval:,}{load_specification(build_dir).remark}"
     )
     return Rung(CORE_RUNG, "tested", detail, time.perf_counter() - started)
 

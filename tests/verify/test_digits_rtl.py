@@ -87,8 +87,9 @@ def test_the_test_set_is_answered_right_with_stalls_at_the_cycles_that_the_repor
     assert type(design.core) is case.core
     write_build(tmp_path, model, built=planner.model, design=design, runtime=verilator_runtime)
     rung = check_core(tmp_path, DATA, lambda _: None)
+    latency, interval = design.core.latency_cycles, design.core.initiation_interval
     assert (rung.result, rung.detail) == (
         "tested",
         "360 samples of digits-test.npz + 256 random, stalls, resets; latency "
-        f"{design.core.latency_cycles} cycles, interval {design.core.initiation_interval}",
+        f"{latency:,} {'cycle' if latency == 1 else 'cycles'}, interval {interval:,}",
     )
