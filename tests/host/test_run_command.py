@@ -11,6 +11,7 @@ import cli
 import numpy as np
 import pytest
 from builds import small_model
+from run_both import run_both
 
 from lgncc.golden import predict
 from lgncc.host.frames import BITS_A_BYTE
@@ -24,20 +25,14 @@ def golden(x):
 
 
 def test_run_writes_predictions_and_says_what_it_did(simulated, data, samples, tmp_path):
-    with running(simulated["right"]) as board:
-        arguments = ["run", simulated["right"], f"--data={data}", f"--port={board.port}"]
-        said = cli.lgncc_process(*arguments, f"--out={tmp_path / 'p.csv'}")
-        as_json = cli.lgncc_process(*arguments, "--json", f"--out={tmp_path / 'p.npz'}")
-    assert said.code == as_json.code == 0, said.err + as_json.err
-    assert f"600 samples through {board.port}" in said.out
-    assert "every answer is the golden model's" in said.out
-    report = json.loads(as_json.out)
-    assert (report["samples"], report["retries"]) == (600, 0)
-    assert report["line_samples_per_s"] == round(1e6 / BITS_A_BYTE / 13, 1)
-    rows = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
-    assert rows[0] == ["sample", "class"]
-    assert [int(row[1]) for row in rows[1:]] == golden(samples).tolist()
-    np.testing.assert_array_equal(np.load(tmp_path / "p.npz")["classes"], golden(samples))
+    both = run_both(simulated["right"], data, tmp_path)
+    assert f"600 samples through {both.port}" in both.text
+    assert "every answer is the golden model's" in both.text
+    assert (both.report["samples"], both.report["retries"]) == (600, 0)
+    assert both.report["line_samples_per_s"] == round(1e6 / BITS_A_BYTE / 13, 1)
+    assert both.rows[0] == ["sample", "class"]
+    assert [int(row[1]) for row in both.rows[1:]] == golden(samples).tolist()
+    np.testing.assert_array_equal(both.classes, golden(samples))
 
 
 def test_a_wrong_answer_fails_the_run_and_shows_the_vector(simulated, data, samples, tmp_path):

@@ -5,11 +5,10 @@ The labels are the parity itself, so they also say that each step was taken once
 
 from __future__ import annotations
 
-import json
-
 import cli
 import numpy as np
 import pytest
+from run_both import run_both
 
 from lgncc.errors import InputError
 from lgncc.frontends import load
@@ -82,21 +81,15 @@ def test_steps_are_answered_one_by_one_though_the_board_is_reset(simulated, pari
 def test_run_counts_sequences_and_steps(simulated, parity, tmp_path):
     x, y = (part[:3, :50] for part in parity)
     np.savez(tmp_path / "data.npz", x=x, y=y)
-    with running(simulated["parity"]) as board:
-        arguments = ["run", simulated["parity"], f"--data={tmp_path / 'data.npz'}"]
-        arguments.append(f"--port={board.port}")
-        said = cli.lgncc_process(*arguments, f"--out={tmp_path / 'p.csv'}")
-        as_json = cli.lgncc_process(*arguments, "--json", f"--out={tmp_path / 'p.npz'}")
-    assert said.code == as_json.code == 0, said.err + as_json.err
-    assert f"3 sequences, 150 steps through {board.port}: every answer is" in said.out
-    assert "accuracy 100.00%" in said.out
-    report = json.loads(as_json.out)
+    both = run_both(simulated["parity"], tmp_path / "data.npz", tmp_path)
+    assert f"3 sequences, 150 steps through {both.port}: every answer is" in both.text
+    assert "accuracy 100.00%" in both.text
+    report = both.report
     assert (report["sequences"], report["samples"], report["accuracy"]) == (3, 150, 1.0)
-    rows = [line.split(",") for line in (tmp_path / "p.csv").read_text().splitlines()]
-    assert rows[0] == ["sample", "step", "class"]
-    assert rows[51] == ["1", "0", str(y[1, 0])]
-    assert [int(row[2]) for row in rows[1:]] == y.reshape(-1).tolist()
-    np.testing.assert_array_equal(np.load(tmp_path / "p.npz")["classes"], y)
+    assert both.rows[0] == ["sample", "step", "class"]
+    assert both.rows[51] == ["1", "0", str(y[1, 0])]
+    assert [int(row[2]) for row in both.rows[1:]] == y.reshape(-1).tolist()
+    np.testing.assert_array_equal(both.classes, y)
 
 
 def test_samples_are_no_sequences_and_digits_have_none(simulated, parity):
